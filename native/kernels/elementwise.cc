@@ -1,0 +1,47 @@
+#include "elementwise.h"
+
+#include <cmath>
+#include <limits>
+#include <type_traits>
+
+#include "targets.h"
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("no-math-errno", "no-trapping-math")
+#endif
+
+namespace hokku {
+
+ElementKernel elementKernelAvx2(Opcode opcode, Dtype result, Dtype operand);
+ElementKernel elementKernelAvx512(Opcode opcode, Dtype result, Dtype operand);
+SumKernel sumKernelAvx2(Dtype type);
+SumKernel sumKernelAvx512(Dtype type);
+
+namespace {
+#include "math.inc"
+#include "elementwise.inc"
+}  // namespace
+
+ElementKernel elementKernel(Opcode opcode, Dtype result, Dtype operand) {
+#ifdef HOKKU_X86_TARGETS
+  switch (detectTarget()) {
+    case Target::Avx512: return elementKernelAvx512(opcode, result, operand);
+    case Target::Avx2: return elementKernelAvx2(opcode, result, operand);
+    case Target::Base: break;
+  }
+#endif
+  return kernelOf(opcode, result, operand);
+}
+
+SumKernel sumKernel(Dtype type) {
+#ifdef HOKKU_X86_TARGETS
+  switch (detectTarget()) {
+    case Target::Avx512: return sumKernelAvx512(type);
+    case Target::Avx2: return sumKernelAvx2(type);
+    case Target::Base: break;
+  }
+#endif
+  return sumOf(type);
+}
+
+}  // namespace hokku

@@ -1,0 +1,33 @@
+// Which instruction sets the hot loops are compiled for, and which one this machine gets.
+#pragma once
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define HOKKU_X86_TARGETS 1
+#endif
+
+// Elements of different indices never depend on each other in our loops, although `out` may be an operand itself: this
+// spares the run-time overlap checks, which would send exactly that case down the scalar path.
+#if defined(__clang__)
+#define HOKKU_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define HOKKU_INDEPENDENT _Pragma("GCC ivdep")
+#else
+#define HOKKU_INDEPENDENT
+#endif
+
+namespace hokku {
+
+enum class Target { Base, Avx2, Avx512 };
+
+inline Target detectTarget() {
+#ifdef HOKKU_X86_TARGETS
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma")) {
+    return Target::Avx512;
+  }
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return Target::Avx2;
+#endif
+  return Target::Base;
+}
+
+}  // namespace hokku
