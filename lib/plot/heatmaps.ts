@@ -3,6 +3,7 @@
  * colour bar of its own. Plain data in, a string out: no engine, no DOM.
  */
 import { ValueError } from '../runtime/errors.js';
+import { checkOptions } from '../runtime/options.js';
 import { colour, hex, LEVELS, levelOf, YL_GN_BU } from './palette.js';
 import { encodePng } from './png.js';
 import { indexTicks, valueTicks } from './ticks.js';
@@ -47,10 +48,8 @@ const MAX_SIDE = 512;
  * writeFileSync('params.svg', heatmaps({ linear: { w: { shape: [2, 2], data: [1, 2, 3, 4] } } }, { title: 'before' }));
  */
 export function heatmaps(params: PlottableParams, options: HeatmapOptions = {}): string {
-  for (const name of Object.keys(options)) {
-    if (!['title', 'vmin', 'vmax'].includes(name)) throw new ValueError(`heatmaps has no option '${name}'; it has title, vmin and vmax.`);
-  }
-  const rows = Object.keys(params).sort().map((module) => panelsOf(module, params[module]!));
+  checkOptions('heatmaps', options, ['title', 'vmin', 'vmax']);
+  const rows = Object.keys(params).sort().map((module) => panelsOf(module, params[module]));
   if (rows.every((row) => row.length === 0)) throw new ValueError('heatmaps got no arrays to draw: the parameter map is empty.');
 
   const cell = { width: PANEL.left + PANEL.width + PANEL.right, height: PANEL.top + PANEL.height + PANEL.bottom };
@@ -79,10 +78,10 @@ interface Panel { title: string, shape: readonly number[], rows: number, columns
 
 /** Matrices before vectors, so that `w` stands left of `b`; equal ranks by name. */
 function panelsOf(module: string, arrays: { readonly [name: string]: Plottable }): Panel[] {
-  const rank = (name: string) => arrays[name]!.shape.length;
+  const rank = (name: string) => arrays[name].shape.length;
   const names = Object.keys(arrays).sort((a, b) => rank(b) - rank(a) || (a < b ? -1 : 1));
   return names.map((name) => {
-    const { shape, data } = arrays[name]!;
+    const { shape, data } = arrays[name];
     const size = shape.reduce((a, b) => a * b, 1);
     const title = `${module}/${name}`;
     if (data.length !== size) throw new ValueError(`${title} has shape [${shape}], which is ${size} values, but its data holds ${data.length}.`);
@@ -114,7 +113,7 @@ interface Range { low: number, high: number }
 function rangeOf(values: ArrayLike<number>, { vmin, vmax }: HeatmapOptions): Range | undefined {
   let [low, high] = [Infinity, -Infinity];
   for (let i = 0; i < values.length; i++) {
-    const v = values[i]!;
+    const v = values[i];
     if (Number.isFinite(v)) [low, high] = [Math.min(low, v), Math.max(high, v)];
   }
   if (low > high) return undefined;
@@ -135,7 +134,7 @@ function drawCells(panel: Panel, { low, high }: Range): string {
     });
     return `<g shape-rendering="crispEdges">${cells.join('')}</g>`;
   }
-  const png = encodePng(columns, rows, Uint8Array.from(values, (v) => level(v) < 0 ? MISSING_INDEX : PIXEL[level(v)]!), PALETTE);
+  const png = encodePng(columns, rows, Uint8Array.from(values, (v) => level(v) < 0 ? MISSING_INDEX : PIXEL[level(v)]), PALETTE);
   return `<image width="${PANEL.width}" height="${PANEL.height}" preserveAspectRatio="none" image-rendering="optimizeSpeed" `
     + `href="data:image/png;base64,${png.toString('base64')}"/>`;
 }
@@ -157,8 +156,8 @@ function shrink(panel: Panel): { rows: number, columns: number, values: ArrayLik
     const row = Math.floor(y * rows / panel.rows) * columns;
     for (let x = 0; x < panel.columns; x++) {
       const at = row + Math.floor(x * columns / panel.columns);
-      const value = panel.values[y * panel.columns + x]!;
-      if (Number.isFinite(values[at]!)) values[at] = value;
+      const value = panel.values[y * panel.columns + x];
+      if (Number.isFinite(values[at])) values[at] = value;
     }
   }
   return { rows, columns, values };
@@ -197,5 +196,5 @@ const round = (v: number) => Math.round(v * 100) / 100;
 function escape(content: string): string {
   const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
   // XML 1.0 has no way to write control characters at all.
-  return content.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, '�').replace(/[&<>"]/g, (c) => entities[c]!);
+  return content.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, '�').replace(/[&<>"]/g, (c) => entities[c]);
 }

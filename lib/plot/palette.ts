@@ -24,7 +24,7 @@ export function levelOf(position: number): number {
 export function colour(level: number): Rgb {
   const x = level / (LEVELS - 1) * (YL_GN_BU.length - 1);
   const i = Math.min(YL_GN_BU.length - 2, Math.floor(x));
-  const [from, to] = [YL_GN_BU[i]!, YL_GN_BU[i + 1]!];
+  const [from, to] = [YL_GN_BU[i], YL_GN_BU[i + 1]];
   const mix = (k: 0 | 1 | 2) => Math.round(from[k] + (to[k] - from[k]) * (x - i));
   return [mix(0), mix(1), mix(2)];
 }

@@ -1,6 +1,7 @@
 /** SVG → PNG, through resvg where it is installed: a picture is no reason for a service to carry a rasteriser. */
 import { createRequire } from 'node:module';
 import { HokkuError } from '../runtime/errors.js';
+import { checkOptions } from '../runtime/options.js';
 
 /** Neither resvg nor anything else that turns an SVG into a PNG is installed. */
 export class RasterizerMissingError extends HokkuError {
@@ -17,6 +18,7 @@ export class RasterizerMissingError extends HokkuError {
  * writeFileSync('params.png', await toPng(heatmaps(params)));
  */
 export async function toPng(svg: string, options: { scale?: number } = {}): Promise<Buffer> {
+  checkOptions('toPng', options, ['scale']);
   let resvg: typeof import('@resvg/resvg-js');
   try {
     resvg = await import('@resvg/resvg-js');

@@ -5,7 +5,7 @@ const filled = (shape: number[], of: (i: number) => number) =>
   ({ shape, data: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => of(i)) });
 const count = (text: string, what: RegExp) => text.match(what)?.length ?? 0;
 /** What is written in the picture, in drawing order. */
-const texts = (svg: string) => [...svg.matchAll(/<text [^>]*>([^<]*)<\/text>/g)].map((m) => m[1]!);
+const texts = (svg: string) => [...svg.matchAll(/<text [^>]*>([^<]*)<\/text>/g)].map((m) => m[1]);
 
 const notebook: PlottableParams = {
   'mlp/~/linear_2': { b: filled([10], () => 0), w: filled([100, 10], Math.sin) },
@@ -51,7 +51,7 @@ describe('heatmaps', () => {
   });
 
   it('shows missing values in grey, and says so where nothing else is there', () => {
-    const svg = heatmaps({ m: { some: filled([3], (i) => [1, NaN, 2][i]!), none: filled([2], () => Infinity), empty: filled([0, 3], () => 0) } });
+    const svg = heatmaps({ m: { some: filled([3], (i) => [1, NaN, 2][i]), none: filled([2], () => Infinity), empty: filled([0, 3], () => 0) } });
     expect(count(svg, /fill="#eaeaf2"/g)).to.equal(3);
     expect(texts(svg)).to.include.members(['no finite values', 'empty']);
   });
@@ -82,7 +82,7 @@ describe('heatmaps', () => {
   it('refuses what it cannot draw, by name', () => {
     expect(() => heatmaps({})).to.throw('no arrays to draw');
     expect(() => heatmaps({ m: { w: { shape: [2, 2], data: [1] } } })).to.throw('m/w has shape [2,2], which is 4 values, but its data holds 1');
-    expect(() => heatmaps(notebook, { titel: 'x' } as object)).to.throw("no option 'titel'");
+    expect(() => heatmaps(notebook, { titel: 'x' } as object)).to.throw("unknown option 'titel'; did you mean 'title'?");
     expect(() => heatmaps(notebook, { vmin: 2, vmax: 1 })).to.throw('vmin ≤ vmax');
   });
 });

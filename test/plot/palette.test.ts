@@ -8,7 +8,7 @@ describe('the YlGnBu palette', () => {
   for (const [level, expected] of peers) {
     it(`has ${expected} at level ${level}, as seaborn has`, () => {
       const channels = (c: string) => [1, 3, 5].map((i) => parseInt(c.slice(i, i + 2), 16));
-      channels(hex(colour(level))).forEach((v, k) => expect(v).to.be.closeTo(channels(expected)[k]!, 1));
+      channels(hex(colour(level))).forEach((v, k) => expect(v).to.be.closeTo(channels(expected)[k], 1));
     });
   }
 
@@ -18,7 +18,7 @@ describe('the YlGnBu palette', () => {
 
   it('gets darker from end to end', () => {
     const light = Array.from({ length: LEVELS }, (_, i) => colour(i)).map(([r, g, b]) => 0.299 * r + 0.587 * g + 0.114 * b);
-    light.slice(1).forEach((v, i) => expect(v).to.be.at.most(light[i]! + 0.6));
+    light.slice(1).forEach((v, i) => expect(v).to.be.at.most(light[i] + 0.6));
   });
 });
 

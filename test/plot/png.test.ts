@@ -46,7 +46,7 @@ describe('PNG', () => {
     const { Resvg } = await import('@resvg/resvg-js');
     const image = new Resvg(heatmaps({ m: { w: { shape: [40, 40], data } } })).render();
     // Along one row of a checkerboard only its two colours occur, and hardly any between them.
-    const row = Array.from({ length: 400 }, (_, x) => image.pixels[4 * ((14 + 34 + 60) * image.width + 14 + 62 + 10 + x)]!);
+    const row = Array.from({ length: 400 }, (_, x) => image.pixels[4 * ((14 + 34 + 60) * image.width + 14 + 62 + 10 + x)]);
     const between = row.filter((red) => red > 20 && red < 240).length;
     expect(between).to.be.below(40);
   });
@@ -57,8 +57,8 @@ describe('PNG', () => {
       const { files, note } = await saveHeatmaps(join(folder, 'deep', 'before'), params, { title: 'before' });
       expect(note).to.equal(undefined);
       expect(files.map((f) => f.slice(folder.length + 1))).to.deep.equal([join('deep', 'before.svg'), join('deep', 'before.png')]);
-      expect(readFileSync(files[0]!, 'utf8')).to.match(/^<svg .*<\/svg>\n$/s);
-      chunks(readFileSync(files[1]!));
+      expect(readFileSync(files[0], 'utf8')).to.match(/^<svg .*<\/svg>\n$/s);
+      chunks(readFileSync(files[1]));
     } finally {
       rmSync(folder, { recursive: true });
     }

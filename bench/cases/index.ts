@@ -1,0 +1,39 @@
+/** All cases, by name. A case's module is only loaded in the process that runs it: the harness itself loads no engine. */
+import type { Variant } from '../protocol.js';
+import type { Target } from '../report.js';
+
+/** What a case's module exports: its variants on the engine that is the default by then. */
+export interface CaseModule { variants(engine: string): Promise<Record<string, Variant>> | Record<string, Variant> }
+
+export interface BenchCase {
+  description: string;
+  load: () => Promise<CaseModule>;
+  targets: Target[];
+  /** Whether it runs once on each engine and beside the peers; otherwise once, alone. */
+  compared: boolean;
+}
+
+const haiku = (variant: string) => ({ contender: 'dm-haiku', variant });
+
+export const CASES: Record<string, BenchCase> = {
+  notebook: {
+    description: 'MLP 300-100-10, batch 10, middle layer frozen, SGD: what a step costs beside its arithmetic',
+    load: () => import('./notebook.js'), compared: true,
+    targets: [{ variant: /^(trainStep|jit)/, reference: haiku('jit'), ratio: 0.75 }],
+  },
+  mlp: {
+    description: 'MLP 784-2048-2048-1000, batch 128, middle layer frozen, SGD: arithmetic',
+    load: () => import('./mlp.js'), compared: true,
+    targets: [{ variant: /^(trainStep|jit)/, reference: haiku('jit'), ratio: 1.05 }],
+  },
+  init: {
+    description: 'initialising 25 M parameters',
+    load: () => import('./init.js'), compared: true,
+    targets: [{ variant: /original/, reference: haiku('eager, original') }, { variant: /^/, reference: haiku('eager') }],
+  },
+  startup: {
+    description: "import 'hokku', and the demo's first step after it, each in a fresh process",
+    load: () => import('./startup.js'), compared: false,
+    targets: [{ variant: /^import/, atMostMs: 60 }, { variant: /^first step/, atMostMs: 300 }],
+  },
+};

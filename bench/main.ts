@@ -1,0 +1,116 @@
+/**
+ * `npm run bench -- NAME… [--peers] [--torch]`: ours, and the peers in the same run, round by round in turn.
+ * Prints a table for each case and writes out/bench/NAME.json.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { CASES, type BenchCase } from './cases/index.js';
+import { measure } from './measure.js';
+import { HAIKU, preparePeers, TORCH } from './peers.js';
+import { Contender } from './protocol.js';
+import { judge, table } from './report.js';
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');  // this file runs from dist/bench
+const ENGINES = ['onnxruntime', 'onnxruntime-training'];
+const USAGE = `Usage: npm run bench -- [NAME…] [options]
+
+Cases:
+${Object.entries(CASES).map(([name, { description }]) => `  ${name.padEnd(18)} ${description}`).join('\n')}
+
+Options:
+  --peers            also measure dm-haiku, in a virtual environment that is made on the first use
+  --torch            also measure PyTorch (on Linux it brings 5 GB of CUDA libraries)
+  --engine NAME      only this engine: ${ENGINES.join(' or ')}
+  --device DEVICE    cpu (default) or cuda
+  --rounds N         how often each is measured (default 7)
+  --round-ms N       how long a round is (default 400)
+  --out DIR          where the JSON goes (default out/bench)
+  --json             print the JSON instead of tables`;
+
+const say = (text: string) => { if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`); };
+const clear = () => say('');
+
+class UsageError extends Error {}
+
+function readArguments() {
+  const number = (name: string, text: string) => {
+    if (!/^[1-9]\d*$/.test(text)) throw new UsageError(`--${name} needs a positive whole number but got '${text}'.`);
+    return Number(text);
+  };
+  const choice = (name: string, text: string, among: string[]) => {
+    if (!among.includes(text)) throw new UsageError(`--${name} is one of ${among.join(', ')}; got '${text}'.`);
+    return text;
+  };
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      peers: { type: 'boolean', default: false }, torch: { type: 'boolean', default: false }, engine: { type: 'string' },
+      device: { type: 'string', default: 'cpu' }, rounds: { type: 'string', default: '7' }, 'round-ms': { type: 'string', default: '400' },
+      out: { type: 'string', default: join(ROOT, 'out', 'bench') }, json: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  const names = positionals.length ? positionals : Object.keys(CASES);
+  for (const name of names) choice('case', name, Object.keys(CASES));
+  return {
+    ...values, names,
+    engines: values.engine ? [choice('engine', values.engine, ENGINES)] : undefined,
+    device: choice('device', values.device, ['cpu', 'cuda']),
+    plan: { rounds: number('rounds', values.rounds), roundMs: number('round-ms', values['round-ms']) },
+  };
+}
+
+type Arguments = ReturnType<typeof readArguments>;
+
+async function contenders(name: string, benchCase: BenchCase, options: Arguments, engines: string[]): Promise<Contender[]> {
+  const started: Contender[] = [];
+  const ours = join(dirname(fileURLToPath(import.meta.url)), 'serve.js');
+  for (const engine of benchCase.compared ? engines : ['']) {
+    started.push(await Contender.start(process.execPath, ['--expose-gc', ours, name, engine, options.device]));
+  }
+  const peers = benchCase.compared ? [...(options.peers ? [HAIKU] : []), ...(options.torch ? [TORCH] : [])] : [];
+  if (peers.length) {
+    const python = preparePeers(ROOT, peers, say);
+    for (const peer of peers) {
+      started.push(await Contender.start(python, [join(ROOT, 'bench', 'peers', peer.script(name))], { JAX_PLATFORMS: options.device }));
+    }
+  }
+  return started;
+}
+
+async function run(options: Arguments): Promise<void> {
+  const engines = options.engines ?? (await import('./engine.js')).availableEngines();
+  const machine = { cpu: cpus()[0]?.model.trim(), cores: cpus().length, memory: totalmem(), node: process.version, platform: `${process.platform}-${process.arch}` };
+  const all: object[] = [];
+  for (const name of options.names) {
+    const benchCase = CASES[name];
+    say(`${name}: starting`);
+    const started = await contenders(name, benchCase, options, engines);
+    try {
+      const rows = judge(await measure(started, options.plan, (text) => say(`${name}: ${text}`)), benchCase.targets);
+      clear();
+      const result = { case: name, description: benchCase.description, device: options.device, machine, date: new Date().toISOString(), rows };
+      all.push(result);
+      mkdirSync(options.out, { recursive: true });
+      const file = join(options.out, `${name}.json`);
+      writeFileSync(file, JSON.stringify(result, null, 2) + '\n');
+      if (!options.json) console.log(`\n${name}: ${benchCase.description}\n\n${table(rows)}\n\nwritten: ${relative(process.cwd(), file)}`);
+    } finally {
+      for (const contender of started) contender.close();
+    }
+  }
+  if (options.json) console.log(JSON.stringify(all, null, 2));
+}
+
+try {
+  const options = readArguments();
+  if (options.help) console.log(USAGE);
+  else await run(options);
+} catch (error) {
+  clear();
+  const usage = error instanceof UsageError || (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS');
+  console.error(usage ? `${(error as Error).message}\n\n${USAGE}` : error);
+  process.exitCode = usage ? 2 : 1;
+}

@@ -1,0 +1,47 @@
+/** What a run says: a table for people, JSON for programs. */
+import type { Measurement } from './measure.js';
+
+/**
+ * What variants of ours are held against: a reference in the same run, or a time. Without `ratio` the ratio is
+ * reported and not judged.
+ */
+export type Target = { variant: RegExp }
+  & ({ reference: { contender: string, variant: string }, ratio?: number } | { atMostMs: number });
+
+export interface Row extends Measurement {
+  /** Median ÷ the reference's median: minima favour whoever had the one quiet moment. */
+  ratio?: number;
+  target?: string;
+  met?: boolean;
+}
+
+export function judge(measurements: Measurement[], targets: Target[]): Row[] {
+  return measurements.map((m) => {
+    const own = m.contender.startsWith('hokku');
+    // What is not ours, or has no target of its own, is compared with the first reference.
+    const target = targets.find((t) => own && t.variant.test(m.variant)) ?? targets.find((t) => 'reference' in t);
+    if (!target) return m;
+    if ('atMostMs' in target) return { ...m, target: `< ${target.atMostMs} ms`, met: m.median < target.atMostMs * 1e3 };
+    const reference = measurements.find((r) => r.contender === target.reference.contender && r.variant === target.reference.variant);
+    if (!reference) return m;
+    const ratio = m.median / reference.median;
+    const judged = own && target.ratio !== undefined && target.variant.test(m.variant);
+    return { ...m, ratio, ...(judged && { target: `≤ ${target.ratio}`, met: ratio <= target.ratio! }) };
+  });
+}
+
+const HEAD = ['contender', 'variant', 'first ms', 'min µs', 'median µs', 'ratio', 'target', 'peak MB'];
+
+export function table(rows: Row[]): string {
+  const cells = rows.map((r) => [
+    r.contender, r.variant, (r.first / 1e3).toFixed(1), digits(r.min), digits(r.median), r.ratio?.toFixed(2) ?? '',
+    r.target ? `${r.target} ${r.met ? 'met' : 'missed'}` : '', (r.memory / 1e6).toFixed(0),
+  ]);
+  const widths = HEAD.map((head, i) => Math.max(head.length, ...cells.map((row) => row[i].length)));
+  const line = (row: string[]) => row.map((cell, i) => i < 2 ? cell.padEnd(widths[i]) : cell.padStart(widths[i])).join('  ').trimEnd();
+  return [HEAD, widths.map((w) => '-'.repeat(w)), ...cells].map(line).join('\n');
+}
+
+function digits(us: number): string {
+  return us >= 1000 ? Math.round(us).toLocaleString('en').replaceAll(',', ' ') : us.toFixed(1);
+}

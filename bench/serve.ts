@@ -1,0 +1,8 @@
+/** A process of ours that measures: `node --expose-gc dist/bench/serve.js CASE ENGINE DEVICE`. */
+import { CASES } from './cases/index.js';
+import { serve } from './protocol.js';
+
+const [name, engine, device] = process.argv.slice(2) as [string, string, string];
+const { load, compared } = CASES[name];
+if (compared) (await import('./engine.js')).useEngine(engine, device);
+await serve(compared ? `hokku ${engine}` : 'hokku', await (await load()).variants(engine));
