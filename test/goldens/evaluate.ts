@@ -1,0 +1,128 @@
+/** The evaluator of expressions: Python's order of evaluation, the public API's names and argument rule. */
+import { MissingName, resolve, type Any, type Api } from './api.js';
+import { placeArguments } from './arguments.js';
+import { isArray } from './compare.js';
+import { camelCase } from './names.js';
+import { operate } from './operators.js';
+
+/** What an expression may refer to. */
+export interface Scope {
+  readonly inputs?: readonly Any[];
+  readonly consts?: Readonly<Record<string, Any>>;
+  readonly vars?: Readonly<Record<string, Any>>;
+  /** Hears of every variable of a `$let`. */
+  readonly onBind?: (name: string, value: Any) => void;
+}
+
+/** The Python class of instances that expressions made: their methods' signatures are known by it. */
+const classOf = new WeakMap<object, string>();
+/** Marks `x.at`, which only makes sense with an index. */
+class At { constructor(readonly array: Any) {} }
+
+const isClass = (f: Any): boolean => typeof f === 'function' && f.prototype !== undefined;
+
+export function evaluate(api: Api, e: Any, scope: Scope): Any {
+  const go = (x: Any): Any => evaluate(api, x, scope);
+  if (e === null || typeof e !== 'object') return e;
+  if (Array.isArray(e)) return e.map(go);
+  if ('$float' in e) return parseFloat(e.$float.replace('inf', 'Infinity'));
+  if ('$input' in e) return scope.inputs![e.$input];
+  if ('$const' in e) return scope.consts![e.$const];
+  if ('$var' in e) return lookUp(scope, e.$var);
+  if ('$dtype' in e) return e.$dtype;
+  if ('$fn' in e || '$value' in e) return resolve(api, e.$fn ?? e.$value);
+  if ('$rng' in e) return api.hk.nextRngKey();
+  if ('$dict' in e) return Object.fromEntries(Object.entries(e.$dict).map(([k, v]) => [k, go(v)]));
+  if ('$intdict' in e) return Object.fromEntries(e.$intdict.map(([k, v]: [number, Any]) => [k, go(v)]));
+  if ('$slice' in e) return slice(api, e.$slice.map(go));
+  if ('$newaxis' in e) return null;
+  if ('$ellipsis' in e) return '...';
+  if ('$scope' in e) return api.hk.nameScope(e.$scope, () => go(e.in));
+  if ('$item' in e) return item(go(e.$item), e.index);
+  if ('$lambda' in e) {
+    return (...args: Any[]) => evaluate(api, e.body, {
+      ...scope, vars: { ...scope.vars, ...Object.fromEntries(e.$lambda.map((name: string, i: number) => [name, args[i]])) },
+    });
+  }
+  if ('$let' in e) {
+    let inner = scope;
+    for (const [name, expression] of e.$let) {
+      const value = evaluate(api, expression, inner);
+      scope.onBind?.(name, value);
+      inner = { ...inner, vars: { ...inner.vars, [name]: value } };
+    }
+    return evaluate(api, e.in, inner);
+  }
+  if ('$op' in e) return operate(api, e.$op, e.args, go);
+  if ('$new' in e || '$call' in e) return call(api, e, go);
+  if ('$method' in e) return method(e, go);
+  if ('$attr' in e) return attribute(go(e.of), e.$attr);
+  if ('$index' in e) {
+    const of = go(e.$index);
+    const by = e.by.map(go);
+    if (of instanceof At) return of.array.at(...by);
+    return of.index(...by);
+  }
+  throw new Error(`This expression has a form that the runner does not know: ${JSON.stringify(e).slice(0, 200)}`);
+}
+
+function lookUp(scope: Scope, name: string): Any {
+  if (scope.vars && Object.hasOwn(scope.vars, name)) return scope.vars[name];
+  throw new Error(`The expression uses the variable '${name}', which nothing gives a value.`);
+}
+
+function slice(api: Api, [start, stop, step]: (number | null)[]): Any {
+  return api.jax.slice(start, stop, step ?? undefined);
+}
+
+function item(of: Any, index: number | string): Any {
+  if (isArray(of)) return of.index(index);
+  if (Array.isArray(of)) return of.at(index as number);
+  // Named tuples are objects here; their fields keep the order of the peer's.
+  return Object.hasOwn(of, index) ? of[index] : Object.values(of).at(index as number);
+}
+
+function attribute(of: Any, name: string): Any {
+  if (name === 'at') return new At(of);
+  const key = [camelCase(name), name].find((k) => k in Object(of));
+  if (key !== undefined) return of[key];
+  if (name === 'T' && isArray(of)) return of.transpose();
+  throw new MissingName(`${classOf.get(Object(of)) ?? (isArray(of) ? 'Array' : 'object')}.${camelCase(name)}`);
+}
+
+/** `$new` and `$call`: the callee first, then the arguments from left to right, then the keyword arguments. */
+function call(api: Api, e: Any, go: (x: Any) => Any): Any {
+  const named: string | undefined = typeof e.$new === 'string' ? e.$new : typeof e.$call === 'string' ? e.$call : undefined;
+  const f = named !== undefined ? resolve(api, named) : go(e.$call);
+  const of = named ?? (classOf.has(f) ? `${classOf.get(f)}.__call__` : undefined);
+  const args = placed(of, e, go);
+  if (named === undefined || !('$new' in e)) return made(of, f(...args));
+  return made(named, isClass(f) ? new f(...args) : f(...args));
+}
+
+/** Remembers the class of what a constructor or a function such as `hk.deep_rnn_with_skip_connections` gave. */
+function made(name: string | undefined, value: Any): Any {
+  if (name !== undefined && typeof value === 'function' && !classOf.has(value)) classOf.set(value, name);
+  else if (name !== undefined && typeof value === 'object' && value !== null && !isArray(value) && !classOf.has(value)) classOf.set(value, name);
+  return value;
+}
+
+function placed(callee: string | undefined, e: Any, go: (x: Any) => Any): unknown[] {
+  const args = (e.args ?? []).map(go);
+  const kwargs = Object.entries(e.kwargs ?? {}).map(([k, v]): [string, unknown] => [k, go(v)]);
+  return placeArguments({ callee, args, kwargs, names: e.names, required: e.required });
+}
+
+function method(e: Any, go: (x: Any) => Any): Any {
+  const of = go(e.of);
+  const owner = classOf.get(Object(of));
+  const callee = owner === undefined ? undefined : `${owner}.${e.$method}`;
+  if (e.$method === '__call__') return of(...placed(callee, e, go));
+  if (e.$method === '__next__') {
+    const next = of.next();
+    return next !== null && typeof next === 'object' && 'done' in next ? next.value : next;
+  }
+  const name = camelCase(e.$method);
+  if (typeof of[name] !== 'function') throw new MissingName(`${owner ?? (isArray(of) ? 'Array' : 'object')}.${name}`);
+  return of[name](...placed(callee, e, go));
+}
