@@ -7,7 +7,7 @@
 #include "targets.h"
 
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("no-math-errno", "no-trapping-math")
+#pragma GCC optimize("no-trapping-math")
 #endif
 
 namespace hokku {

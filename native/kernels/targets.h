@@ -1,6 +1,14 @@
 // Which instruction sets the hot loops are compiled for, and which one this machine gets.
 #pragma once
 
+#include <cmath>
+
+// The C library's square root may set errno, which keeps loops from being vectorised; ours need not.
+#if defined(__GNUC__) && !defined(__clang__)
+extern "C" __attribute__((const)) float sqrtf(float) noexcept;
+extern "C" __attribute__((const)) double sqrt(double) noexcept;
+#endif
+
 #if defined(__x86_64__) && defined(__GNUC__)
 #define HOKKU_X86_TARGETS 1
 #endif

@@ -1,0 +1,211 @@
+#include "fused.h"
+
+#include <algorithm>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+
+namespace hokku {
+namespace {
+
+// Waking other threads costs some microseconds.
+constexpr size_t kParallelCost = 12'000;
+constexpr size_t kTaskCost = 6'000;
+constexpr size_t kMaxTasks = 256;
+
+template <class T>
+void fill(void* target, const void* value, size_t n) {
+  T v;
+  std::memcpy(&v, value, sizeof(T));
+  std::fill_n(static_cast<T*>(target), n, v);
+}
+
+void fill(void* target, const void* value, size_t size, size_t n) {
+  if (size == 1) return fill<uint8_t>(target, value, n);
+  if (size == 4) return fill<uint32_t>(target, value, n);
+  fill<uint64_t>(target, value, n);
+}
+
+class Run {
+ public:
+  Run(const Plan& plan, std::span<const Tensor> inputs, Host& host)
+      : plan_(plan), inputs_(inputs), host_(host), scalars_(plan.scalars), partials_(plan.partials) {}
+
+  void run(const Program& program) {
+    checkOverlap(program);
+    for (size_t i = 0; i < plan_.outputShapes.size(); i++) {
+      outputs_.push_back(static_cast<std::byte*>(host_.output(i, plan_.outputShapes[i])));
+      if (!program.outputs[i]) *outputs_[i] = std::byte{1};
+    }
+    for (const LoopPlan& loop : plan_.loops) {
+      enabled_.push_back(!loop.predicate || *static_cast<const uint8_t*>(inputs_[*loop.predicate].data) != 0);
+      if (enabled_.back()) computeScalars(loop);
+    }
+    if (plan_.cost < kParallelCost || plan_.blocks < 2) {
+      runBlocks(0, plan_.blocks);
+    } else {
+      const size_t tasks = std::min({plan_.blocks, std::max<size_t>(plan_.cost / kTaskCost, 2), kMaxTasks});
+      parallelFor(host_, tasks, [&](size_t task) {
+        runBlocks(plan_.blocks * task / tasks, plan_.blocks * (task + 1) / tasks);
+      });
+    }
+    for (const LoopPlan& loop : plan_.loops) {
+      for (const LoopPlan::Sum& sum : loop.sums) finishSum(loop, sum);
+    }
+  }
+
+ private:
+  // The same memory under two inputs would let one loop see what another has written.
+  void checkOverlap(const Program& program) const {
+    if (plan_.inPlace.empty()) return;
+    struct Range {
+      const std::byte* begin;
+      const std::byte* end;
+      size_t input;
+      bool written;
+    };
+    std::vector<Range> ranges;
+    std::vector<uint8_t> seen(inputs_.size());
+    const auto add = [&](size_t input, Dtype type, bool written) {
+      const size_t bytes = elementCount(inputs_[input].shape) * elementSize(type);
+      if (seen[input] || bytes == 0) return;
+      seen[input] = 1;
+      const auto* begin = static_cast<const std::byte*>(inputs_[input].data);
+      ranges.push_back({begin, begin + bytes, input, written});
+    };
+    for (const Loop& loop : program.loops) {
+      for (const Store& store : loop.stores) {
+        if (store.kind == StoreKind::InPlace) add(store.index, loop.types[store.reg], true);
+      }
+    }
+    for (const Loop& loop : program.loops) {
+      for (size_t i = 0; i < loop.loads.size(); i++) add(loop.loads[i], loop.types[i], false);
+    }
+    std::sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) { return a.begin < b.begin; });
+    const Range* written = nullptr;
+    const Range* any = nullptr;
+    for (const Range& range : ranges) {
+      const Range* before = range.written ? any : written;
+      if (before && before->end > range.begin) {
+        throw std::invalid_argument("hokku.Fused: inputs " + std::to_string(before->input) + " and " +
+                                    std::to_string(range.input) + " share memory, and one is written in place");
+      }
+      if (!any || range.end > any->end) any = &range;
+      if (range.written && (!written || range.end > written->end)) written = &range;
+    }
+  }
+
+  void computeScalars(const LoopPlan& loop) {
+    uint64_t* s = scalars_.data() + loop.firstScalar;
+    for (const auto& [reg, value] : loop.constants) s[reg] = value;
+    for (const auto& load : loop.scalarLoads) std::memcpy(&s[load.reg], inputs_[load.input].data, load.size);
+    for (const Step& step : loop.scalarSteps) {
+      step.kernel(&s[step.out], &s[step.a], &s[step.b], &s[step.c], 1, step.scalars);
+    }
+  }
+
+  void runBlocks(size_t first, size_t end) {
+    // Kept between runs: fresh memory would be paged in again by every task.
+    thread_local std::vector<std::byte> scratch;
+    thread_local std::vector<void*> registers;
+    constexpr size_t kAlign = 64;
+    if (scratch.size() < plan_.scratchBytes + kAlign) scratch.resize(plan_.scratchBytes + kAlign);
+    if (registers.size() < plan_.maxRegisters) registers.resize(plan_.maxRegisters);
+    const auto address = reinterpret_cast<uintptr_t>(scratch.data());
+    std::byte* aligned = scratch.data() + (kAlign - address % kAlign) % kAlign;
+
+    auto loop = std::upper_bound(plan_.loops.begin(), plan_.loops.end(), first,
+                                 [](size_t block, const LoopPlan& l) { return block < l.firstBlock; });
+    for (--loop; first < end; ++loop) {
+      const size_t stop = std::min(end, loop->firstBlock + loop->blocks);
+      if (enabled_[static_cast<size_t>(loop - plan_.loops.begin())]) {
+        runLoop(*loop, first - loop->firstBlock, stop - loop->firstBlock, aligned, registers.data());
+      }
+      first = std::max(first, stop);
+    }
+  }
+
+  std::byte* tensor(bool output, size_t index) const {
+    return output ? outputs_[index] : static_cast<std::byte*>(const_cast<void*>(inputs_[index].data));
+  }
+
+  void runLoop(const LoopPlan& loop, size_t first, size_t end, std::byte* scratch, void** reg) {
+    for (const size_t r : loop.scalarRegisters) reg[r] = &scalars_[loop.firstScalar + r];
+    for (const auto& buffer : loop.buffers) reg[buffer.reg] = scratch + buffer.offset;
+    for (size_t block = first; block < end; block++) {
+      const size_t start = block * kBlock;
+      const size_t n = std::min(kBlock, loop.count - start);
+      for (const auto& d : loop.direct) reg[d.reg] = tensor(d.output, d.index) + start * d.size;
+      for (const auto& g : loop.gathers) {
+        reg[g.reg] = const_cast<void*>(gather(g.access, inputs_[g.input].data, g.size, start, n, scratch + g.offset));
+      }
+      for (const Step& s : loop.steps) s.kernel(reg[s.out], reg[s.a], reg[s.b], reg[s.c], n, s.scalars);
+      for (const auto& sum : loop.sums) sumBlock(sum, reg[sum.reg], n, partials_[sum.firstPartial + block]);
+      for (const auto& write : loop.writes) {
+        std::byte* target = tensor(write.output, write.index) + start * write.size;
+        if (write.scalar) fill(target, reg[write.reg], write.size, n);
+        else std::memcpy(target, reg[write.reg], n * write.size);
+      }
+    }
+  }
+
+  static bool isFloat(Dtype type) { return type == Dtype::F32 || type == Dtype::F64; }
+
+  static void sumBlock(const LoopPlan::Sum& sum, const void* values, size_t n, uint64_t& partial) {
+    sum.kernel(&partial, values, sum.scalar ? 1 : n);
+    if (!sum.scalar) return;
+    if (isFloat(sum.type)) partial = std::bit_cast<uint64_t>(std::bit_cast<double>(partial) * static_cast<double>(n));
+    else partial *= n;
+  }
+
+  void finishSum(const LoopPlan& loop, const LoopPlan::Sum& sum) {
+    const std::span<const uint64_t> partials(partials_.data() + sum.firstPartial, loop.blocks);
+    if (isFloat(sum.type)) {
+      double total = 0;
+      for (const uint64_t partial : partials) total += std::bit_cast<double>(partial);
+      const auto narrow = static_cast<float>(total);
+      if (sum.type == Dtype::F32) std::memcpy(outputs_[sum.output], &narrow, sizeof(narrow));
+      else std::memcpy(outputs_[sum.output], &total, sizeof(total));
+    } else {
+      uint64_t total = 0;
+      for (const uint64_t partial : partials) total += partial;
+      std::memcpy(outputs_[sum.output], &total, elementSize(sum.type));
+    }
+  }
+
+  const Plan& plan_;
+  std::span<const Tensor> inputs_;
+  Host& host_;
+  std::vector<uint64_t> scalars_;
+  std::vector<uint64_t> partials_;
+  std::vector<std::byte*> outputs_;
+  std::vector<uint8_t> enabled_;
+};
+
+}  // namespace
+
+Fused::Fused(std::span<const int64_t> code, std::span<const int64_t> inputTypes, size_t numOutputs)
+    : program_(parseProgram(code, inputTypes, numOutputs)) {}
+
+std::shared_ptr<const Plan> Fused::planFor(std::span<const Tensor> inputs) const {
+  const std::lock_guard lock(mutex_);
+  const auto fits = [&] {
+    for (size_t i = 0; i < inputs.size(); i++) {
+      if (!std::ranges::equal(plan_->inputShapes[i], inputs[i].shape)) return false;
+    }
+    return true;
+  };
+  if (!plan_ || !fits()) {
+    std::vector<Shape> shapes;
+    for (const Tensor& input : inputs) shapes.emplace_back(input.shape.begin(), input.shape.end());
+    plan_ = std::make_shared<const Plan>(makePlan(program_, std::move(shapes)));
+  }
+  return plan_;
+}
+
+void Fused::run(std::span<const Tensor> inputs, Host& host) const {
+  const std::shared_ptr<const Plan> plan = planFor(inputs);
+  Run(*plan, inputs, host).run(program_);
+}
+
+}  // namespace hokku

@@ -1,0 +1,296 @@
+#include "plan.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+
+namespace hokku {
+namespace {
+
+constexpr size_t kNever = static_cast<size_t>(-1);
+
+std::string text(std::span<const int64_t> shape) {
+  std::string out = "[";
+  for (size_t i = 0; i < shape.size(); i++) out.append(i ? "," : "").append(std::to_string(shape[i]));
+  return out + "]";
+}
+
+// Picoseconds per element of a vector loop whose operands are in the first-level cache, roughly.
+size_t stepCost(Opcode opcode, Dtype type) {
+  const size_t width = elementSize(type);
+  switch (opcode) {
+    case Opcode::Pow:
+    case Opcode::Sin:
+    case Opcode::Cos:
+    case Opcode::Tan:
+    case Opcode::Atan2:
+    case Opcode::Rem:
+    case Opcode::NextAfter: return 8000;
+    case Opcode::Exp:
+    case Opcode::Log:
+    case Opcode::Log1p:
+    case Opcode::Expm1:
+    case Opcode::Tanh:
+    case Opcode::Logistic:
+    case Opcode::Erf:
+    case Opcode::ErfInv: return width == 8 ? 10000 : 1000;
+    default: return 25 * width / 2;
+  }
+}
+
+class LoopPlanner {
+ public:
+  LoopPlanner(const Loop& loop, size_t index, Plan& plan) : loop_(loop), index_(index), plan_(plan) {
+    out_.predicate = loop.predicate;
+    out_.registers = loop.types.size();
+    scalar_.assign(loop.types.size(), false);
+    lastUse_.assign(loop.types.size(), kNever);
+    isDirect_.assign(loop.types.size(), false);
+    offset_.assign(loop.types.size(), kNever);
+  }
+
+  LoopPlan make() {
+    findShape();
+    planLoads();
+    findScalars();
+    findLastUses();
+    planDirectStores();
+    planSteps();
+    planStores();
+    out_.firstScalar = plan_.scalars;
+    plan_.scalars += out_.registers;
+    out_.firstBlock = plan_.blocks;
+    plan_.blocks += out_.blocks;
+    plan_.scratchBytes = std::max(plan_.scratchBytes, scratch_);
+    plan_.maxRegisters = std::max(plan_.maxRegisters, out_.registers);
+    plan_.cost += 300 + out_.count * picoseconds_ / 1000;
+    for (size_t r = 0; r < scalar_.size(); r++) {
+      if (scalar_[r]) out_.scalarRegisters.push_back(r);
+    }
+    return std::move(out_);
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& what) const {
+    throw std::invalid_argument("hokku.Fused, loop " + std::to_string(index_) + ": " + what);
+  }
+
+  const Shape& inputShape(size_t input) const { return plan_.inputShapes[input]; }
+  size_t sizeOf(size_t reg) const { return elementSize(loop_.types[reg]); }
+
+  void findShape() {
+    for (const size_t input : loop_.loads) {
+      auto merged = broadcast(out_.shape, inputShape(input));
+      if (!merged) fail("shapes " + text(out_.shape) + " and " + text(inputShape(input)) + " do not broadcast");
+      out_.shape = std::move(*merged);
+    }
+    out_.count = elementCount(out_.shape);
+    out_.blocks = (out_.count + kBlock - 1) / kBlock;
+    if (loop_.predicate && elementCount(inputShape(*loop_.predicate)) != 1) fail("the predicate is not a scalar");
+    for (const Store& store : loop_.stores) {
+      if (store.kind != StoreKind::InPlace || inputShape(store.index) == out_.shape) continue;
+      fail("expected shape " + text(out_.shape) + " of input " + std::to_string(store.index) +
+           ", which is written in place, got " + text(inputShape(store.index)));
+    }
+  }
+
+  void planLoads() {
+    for (size_t reg = 0; reg < loop_.loads.size(); reg++) {
+      const size_t input = loop_.loads[reg];
+      Access access = makeAccess(inputShape(input), out_.shape);
+      if (access.kind == AccessKind::Scalar) {
+        scalar_[reg] = true;
+        out_.scalarLoads.push_back({reg, input, sizeOf(reg)});
+      } else if (access.kind == AccessKind::Identity) {
+        isDirect_[reg] = true;
+        out_.direct.push_back({reg, false, input, sizeOf(reg)});
+        picoseconds_ += 15 * sizeOf(reg);
+      } else {
+        offset_[reg] = allocate(sizeOf(reg));
+        out_.gathers.push_back({reg, input, sizeOf(reg), offset_[reg], std::move(access)});
+        picoseconds_ += 100;
+      }
+    }
+  }
+
+  void findScalars() {
+    for (size_t i = 0; i < loop_.instructions.size(); i++) {
+      const Instruction& instruction = loop_.instructions[i];
+      bool scalar = true;
+      for (int k = 0; k < operandCount(instruction.opcode); k++) {
+        scalar = scalar && scalar_[static_cast<size_t>(instruction.operands[k])];
+      }
+      scalar_[loop_.loads.size() + i] = scalar;
+    }
+  }
+
+  void findLastUses() {
+    for (size_t i = 0; i < loop_.instructions.size(); i++) {
+      const Instruction& instruction = loop_.instructions[i];
+      for (int k = 0; k < operandCount(instruction.opcode); k++) {
+        lastUse_[static_cast<size_t>(instruction.operands[k])] = i;
+      }
+    }
+    for (const Store& store : loop_.stores) storeUses_.push_back(store.reg);
+  }
+
+  // The instruction that makes a stored value writes straight into the target. In place this needs every read of the
+  // target's old elements to be over by then.
+  void planDirectStores() {
+    for (const Store& store : loop_.stores) {
+      const size_t reg = store.reg;
+      if (store.kind == StoreKind::Sum || scalar_[reg] || isDirect_[reg] || reg < loop_.loads.size()) continue;
+      const size_t producer = reg - loop_.loads.size();
+      if (store.kind == StoreKind::InPlace && readAfter(store.index, producer)) continue;
+      isDirect_[reg] = true;
+      out_.direct.push_back({reg, store.kind == StoreKind::Output, store.index, sizeOf(reg)});
+    }
+  }
+
+  bool readAfter(size_t input, size_t producer) const {
+    for (size_t reg = 0; reg < loop_.loads.size(); reg++) {
+      if (loop_.loads[reg] != input) continue;
+      if (lastUse_[reg] != kNever && lastUse_[reg] > producer) return true;
+      if (std::find(storeUses_.begin(), storeUses_.end(), reg) != storeUses_.end()) return true;
+    }
+    return false;
+  }
+
+  // Buffers are reused as soon as their register is dead; a result may even take its own operand's buffer.
+  void planSteps() {
+    for (size_t i = 0; i < loop_.instructions.size(); i++) {
+      const Instruction& instruction = loop_.instructions[i];
+      const size_t out = loop_.loads.size() + i;
+      if (instruction.opcode == Opcode::Const) {
+        out_.constants.emplace_back(out, instruction.constant);
+        continue;
+      }
+      size_t operands[3] = {out, out, out};
+      unsigned scalars = 0;
+      const int arity = operandCount(instruction.opcode);
+      for (int k = 0; k < arity; k++) {
+        operands[k] = static_cast<size_t>(instruction.operands[k]);
+        if (scalar_[operands[k]]) scalars |= 1u << k;
+      }
+      const Dtype operandType = loop_.types[operands[instruction.opcode == Opcode::Select ? 1 : 0]];
+      const ElementKernel kernel = elementKernel(instruction.opcode, instruction.dtype, operandType);
+      const Step step{kernel, out, operands[0], operands[1], operands[2], scalars};
+      if (scalar_[out]) {
+        out_.scalarSteps.push_back(step);
+        continue;
+      }
+      picoseconds_ += stepCost(instruction.opcode, instruction.dtype);
+      out_.steps.push_back(step);
+      for (int k = 0; k < arity; k++) release(operands[k], i, sizeOf(out));
+      if (!isDirect_[out]) {
+        offset_[out] = allocate(sizeOf(out));
+        out_.buffers.push_back({out, offset_[out]});
+      }
+      for (int k = 0; k < arity; k++) release(operands[k], i, 0);
+    }
+  }
+
+  // Only a buffer of the result's own element size may become the result's (`size` 0: any, once that is settled).
+  void release(size_t reg, size_t step, size_t size) {
+    if (offset_[reg] == kNever || lastUse_[reg] != step || (size != 0 && sizeOf(reg) != size)) return;
+    if (std::find(storeUses_.begin(), storeUses_.end(), reg) != storeUses_.end()) return;
+    free_.emplace_back(sizeOf(reg), offset_[reg]);
+    offset_[reg] = kNever;
+  }
+
+  size_t allocate(size_t size) {
+    for (size_t i = free_.size(); i-- > 0;) {
+      if (free_[i].first != size) continue;
+      const size_t offset = free_[i].second;
+      free_.erase(free_.begin() + static_cast<std::ptrdiff_t>(i));
+      return offset;
+    }
+    const size_t offset = scratch_;
+    scratch_ += size * kBlock;
+    return offset;
+  }
+
+  void planStores() {
+    for (const Store& store : loop_.stores) {
+      const bool output = store.kind == StoreKind::Output;
+      if (store.kind == StoreKind::Sum) {
+        const Dtype type = loop_.types[store.reg];
+        out_.sums.push_back({store.reg, store.index, type, sumKernel(type), scalar_[store.reg], plan_.partials});
+        plan_.partials += out_.blocks;
+        picoseconds_ += 100;
+        continue;
+      }
+      if (output) plan_.outputShapes[store.index] = out_.shape;
+      else plan_.inPlace.push_back(store.index);
+      picoseconds_ += 15 * sizeOf(store.reg);
+      const bool done = std::any_of(out_.direct.begin(), out_.direct.end(), [&](const LoopPlan::Direct& d) {
+        return d.reg == store.reg && d.output == output && d.index == store.index;
+      });
+      if (done) continue;
+      const bool scalar = scalar_[store.reg];
+      const size_t reg = !scalar && loadsWhatIsWritten(store.reg) ? copyOf(store.reg) : store.reg;
+      out_.writes.push_back({reg, output, store.index, sizeOf(store.reg), scalar});
+    }
+  }
+
+  bool loadsWhatIsWritten(size_t reg) const {
+    return reg < loop_.loads.size() &&
+           std::any_of(loop_.stores.begin(), loop_.stores.end(), [&](const Store& store) {
+             return store.kind == StoreKind::InPlace && store.index == loop_.loads[reg];
+           });
+  }
+
+  // Two stores may exchange two inputs: the old elements must survive the block's first write.
+  size_t copyOf(size_t reg) {
+    const size_t copy = out_.registers++;
+    const Dtype type = loop_.types[reg];
+    out_.steps.push_back({elementKernel(Opcode::Bitcast, type, type), copy, reg, copy, copy, 0});
+    out_.buffers.push_back({copy, allocate(sizeOf(reg))});
+    return copy;
+  }
+
+  const Loop& loop_;
+  size_t index_;
+  Plan& plan_;
+  LoopPlan out_{};
+  std::vector<bool> scalar_, isDirect_;
+  std::vector<size_t> lastUse_, offset_, storeUses_;
+  std::vector<std::pair<size_t, size_t>> free_;
+  size_t scratch_ = 0;
+  size_t picoseconds_ = 0;
+};
+
+// Reads must see old values although loops run side by side. Scalars are read before anything is written; other loads
+// of what is written in place are only right in the writing loop, element by element.
+void checkInPlace(const Program& program, const Plan& plan) {
+  std::vector<size_t> writer(plan.inputShapes.size(), kNever);
+  for (size_t l = 0; l < program.loops.size(); l++) {
+    for (const Store& store : program.loops[l].stores) {
+      if (store.kind == StoreKind::InPlace) writer[store.index] = l;
+    }
+  }
+  for (size_t l = 0; l < program.loops.size(); l++) {
+    for (const size_t input : program.loops[l].loads) {
+      if (writer[input] == kNever || writer[input] == l || elementCount(plan.inputShapes[input]) <= 1) continue;
+      throw std::invalid_argument("hokku.Fused: loop " + std::to_string(l) + " loads input " + std::to_string(input) +
+                                  ", which loop " + std::to_string(writer[input]) + " writes in place");
+    }
+  }
+}
+
+}  // namespace
+
+Plan makePlan(const Program& program, std::vector<Shape> inputShapes) {
+  Plan plan;
+  plan.inputShapes = std::move(inputShapes);
+  plan.outputShapes.resize(program.outputs.size());
+  for (size_t i = 0; i < program.outputs.size(); i++) {
+    if (!program.outputs[i]) plan.outputShapes[i] = {1};
+  }
+  checkInPlace(program, plan);
+  plan.loops.reserve(program.loops.size());
+  for (size_t l = 0; l < program.loops.size(); l++) plan.loops.push_back(LoopPlanner(program.loops[l], l, plan).make());
+  return plan;
+}
+
+}  // namespace hokku

@@ -1,0 +1,99 @@
+// A program of `hokku.Fused` made ready for one set of input shapes: what is scalar, where each register lies.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "access.h"
+#include "elementwise.h"
+#include "program.h"
+
+namespace hokku {
+
+// Elements per block: about a dozen float32 registers stay in a 32 KiB first-level cache.
+constexpr size_t kBlock = 1024;
+
+struct Step {
+  ElementKernel kernel;
+  size_t out, a, b, c;
+  unsigned scalars;
+};
+
+struct LoopPlan {
+  // A register which is memory of a tensor: at each block it points to that block's elements.
+  struct Direct {
+    size_t reg;
+    bool output;
+    size_t index;
+    size_t size;
+  };
+  struct Gather {
+    size_t reg;
+    size_t input;
+    size_t size;
+    size_t offset;
+    Access access;
+  };
+  struct Buffer {
+    size_t reg;
+    size_t offset;
+  };
+  struct ScalarLoad {
+    size_t reg;
+    size_t input;
+    size_t size;
+  };
+  // What is left to do after a block's steps; stores whose register is a Direct need nothing.
+  struct Write {
+    size_t reg;
+    bool output;
+    size_t index;
+    size_t size;
+    bool scalar;
+  };
+  struct Sum {
+    size_t reg;
+    size_t output;
+    Dtype type;
+    SumKernel kernel;
+    bool scalar;
+    size_t firstPartial;
+  };
+
+  std::optional<size_t> predicate;
+  Shape shape;
+  size_t count;
+  size_t firstBlock, blocks;
+  size_t firstScalar;
+  size_t registers;
+  std::vector<std::pair<size_t, uint64_t>> constants;
+  std::vector<ScalarLoad> scalarLoads;
+  std::vector<Step> scalarSteps;
+  std::vector<size_t> scalarRegisters;
+  std::vector<Direct> direct;
+  std::vector<Gather> gathers;
+  std::vector<Buffer> buffers;
+  std::vector<Step> steps;
+  std::vector<Write> writes;
+  std::vector<Sum> sums;
+};
+
+struct Plan {
+  std::vector<Shape> inputShapes;
+  std::vector<LoopPlan> loops;
+  std::vector<Shape> outputShapes;
+  size_t blocks = 0;
+  // About nanoseconds on one core: decides whether other threads are worth waking.
+  size_t cost = 0;
+  size_t scalars = 0;
+  size_t partials = 0;
+  size_t scratchBytes = 0;
+  size_t maxRegisters = 0;
+  // Inputs that are written in place.
+  std::vector<size_t> inPlace;
+};
+
+// Throws std::invalid_argument where the shapes do not fit the program.
+Plan makePlan(const Program& program, std::vector<Shape> inputShapes);
+
+}  // namespace hokku
