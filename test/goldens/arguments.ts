@@ -20,7 +20,7 @@ function signatureOf(callee: string | undefined): Signature | undefined {
 
 /** Parameters that are operands, shapes or ranges although the peer has a default for them, by callee. */
 const OPERANDS: readonly (readonly [RegExp, readonly string[]])[] = [
-  [/^hk\..*\.__call__$/, ['mask', 'scale', 'offset', 'multiplier', 'rng']],
+  [/^hk\..*\.__call__$/, ['mask', 'scale', 'offset', 'multiplier']],
   [/^hk\.get_state$/, ['shape']],
   [/^jnp\./, ['x', 'y', 'arr', 'min', 'max', 'shape', 'start', 'stop', 'step', 'M']],
   [/^jax\.random\./, ['shape', 'num']],

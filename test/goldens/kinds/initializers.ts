@@ -1,5 +1,4 @@
 /** **initializers**: one initialiser, several shapes, types and seeds, with both modes of threefry. */
-import type { Any } from '../api.js';
 import { toleranceFor } from '../cases.js';
 import { compareArray } from '../compare.js';
 import { evaluate } from '../evaluate.js';
@@ -8,7 +7,7 @@ import { withThreefry, type Checking } from '../report.js';
 export function checkInitializers(on: Checking): void {
   const { json } = on.it;
   const { hk, jax } = on.api;
-  const consts = on.report.attempt('the constants', () => Object.fromEntries((json.consts ?? []).map((c: Any) => [c.name, on.array(c.key)])));
+  const consts = on.report.attempt('the constants', () => Object.fromEntries((json.consts ?? []).map((name: string) => [name, on.array(`consts/${name}`)])));
   for (const { id, shape, dtype, seed, outputs, tolerance } of json.items) {
     for (const [mode, key] of Object.entries(outputs as Record<string, string>)) {
       const what = `item ${id} ${json.python} ${dtype}[${shape}] ${mode}`;
