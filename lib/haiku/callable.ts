@@ -1,0 +1,23 @@
+/** Objects that are functions: modules and initialisers are called like functions, and are instances of classes. */
+
+export type AnyFunction = (...args: any[]) => any;
+
+/** The instance is a function that runs its own `call`; the fields of subclasses, `#private` ones too, land on it. */
+class CallableBase {
+  constructor() {
+    const self: any = (...args: any[]) => self.call(...args);
+    // A function's own `name` and `length` would hide those of the class.
+    delete self.length;
+    delete self.name;
+    return Object.setPrototypeOf(self, new.target.prototype);
+  }
+}
+
+/** Typed by the function that its instances are: `class Half extends Callable<(x: number) => number>`. */
+export interface CallableConstructor {
+  new <F extends AnyFunction>(): F & { call(...args: Parameters<F>): ReturnType<F> };
+}
+
+export const Callable = CallableBase as unknown as CallableConstructor;
+/** The same, for classes that are themselves generic or add a constructor argument. */
+export const UntypedCallable = CallableBase;

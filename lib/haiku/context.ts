@@ -1,0 +1,83 @@
+/**
+ * What `init` and `apply` keep while a user's function runs: parameters, state, keys, and the names given so far. One
+ * frame a call, on a stack that is popped in `finally`, so that nothing outlives the call, thrown or not.
+ */
+import { ValueError } from '../runtime/errors.js';
+import { fromStore, toStore, type Store } from './mappings.js';
+import { NameTable } from './naming.js';
+import type { PRNGSequence } from './rng.js';
+import { Stack } from './stack.js';
+import type { ModuleInstance, MutableParams, MutableState } from './types.js';
+import type { Array } from '../jax/index.js';
+
+/** The method that is running. `module` is unset in a constructor until `super()` has named the module. */
+export interface ModuleState { module: ModuleInstance | undefined; readonly methodName: string }
+
+/** A state entry: what `init` returns, and what it is now. */
+export interface StatePair { readonly initial: unknown; readonly current: unknown }
+
+/** One call of `init` or `apply`. */
+export class Frame {
+  readonly params: Store<Array>;
+  readonly state: Store<StatePair>;
+  /** True in `apply`: parameters are read, never made. */
+  readonly frozen: boolean;
+  readonly rngs: Stack<PRNGSequence | null>;
+  readonly modules = new Stack<ModuleState>();
+  /** One table a running method; the first belongs to the transformed function itself. */
+  readonly names = new Stack(new NameTable());
+
+  constructor(params: unknown, state: unknown, rng: PRNGSequence | null, frozen: boolean) {
+    this.params = toStore('params', params, (value) => value as Array);
+    this.state = toStore<StatePair>('state', state, (value) => ({ initial: value, current: value }));
+    this.frozen = frozen;
+    this.rngs = new Stack(rng);
+  }
+
+  /** Runs `body` as (a part of) a module's method: names count afresh. */
+  method<R>(state: ModuleState, body: () => R): R {
+    return this.modules.with(state, () => this.names.with(new NameTable(), body));
+  }
+
+  collectParams(): MutableParams { return fromStore(this.params, (value) => value); }
+  collectInitialState(): MutableState { return fromStore(this.state, (pair) => pair.initial); }
+  collectCurrentState(): MutableState { return fromStore(this.state, (pair) => pair.current); }
+}
+
+export const frames = new Stack<Frame>();
+
+/** The innermost frame. @throws ValueError outside a transform, naming the function that was called. */
+export function requireFrame(symbol: string): Frame {
+  const frame = frames.top;
+  if (!frame) throw new ValueError(`\`hk.${symbol}\` must be used as part of an \`hk.transform\`: call it in the function that you transform.`, 'OUTSIDE_TRANSFORM');
+  return frame;
+}
+
+/** The path of a module, which `super()` must have made. */
+export function requireModuleName(module: ModuleInstance | undefined): string {
+  if (module === undefined) {
+    throw new ValueError('The super constructor must be called before you create parameters or submodules: move `super(name)` to the first line of the constructor.');
+  }
+  return module.moduleName;
+}
+
+/** `current_name` without the check of the context. */
+export function pathOf(frame: Frame): string {
+  const state = frame.modules.top;
+  return state ? requireModuleName(state.module) : '~';
+}
+
+/** The path under which parameters and state are stored now: a module's, or `~` outside all modules. */
+export function currentName(): string { return pathOf(requireFrame('currentName')); }
+
+/** True while `init` runs, false while `apply` does. */
+export function runningInit(): boolean { return !requireFrame('runningInit').frozen; }
+
+/** A copy of the parameters as they are now; no getter runs. */
+export function getParams(): MutableParams { return requireFrame('getParams').collectParams(); }
+
+/** A copy of the state that `init` would return. */
+export function getInitialState(): MutableState { return requireFrame('getInitialState').collectInitialState(); }
+
+/** A copy of the state as it is now. */
+export function getCurrentState(): MutableState { return requireFrame('getCurrentState').collectCurrentState(); }

@@ -1,0 +1,2 @@
+/** `hk.nets`: whole networks. */
+export { MLP, type MLPCallOptions, type MLPOptions } from './mlp.js';

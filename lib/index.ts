@@ -1,0 +1,37 @@
+/**
+ * hokku: Haiku's programming model for Node.js. `transform` turns a function over modules into a pure pair `init` and
+ * `apply`; parameters are a named map, which `dataStructures` splits and joins.
+ */
+export * as dataStructures from './haiku/data-structures.js';
+export * as initializers from './haiku/initializers.js';
+export * as nets from './haiku/nets/index.js';
+
+export { config, type ConfigOptions } from './haiku/config.js';
+export { currentName, getCurrentState, getInitialState, getParams, runningInit } from './haiku/context.js';
+export { dropout, type DropoutOptions } from './haiku/dropout.js';
+export { AssertionError, MissingRNGError, NonEmptyStateError } from './haiku/errors.js';
+export {
+  DO_NOT_STORE, customCreator, customGetter, customSetter,
+  type Creator, type Getter, type GetterContext, type HookOptions, type NextCreator, type NextGetter, type NextSetter, type Setter, type SetterContext,
+} from './haiku/hooks.js';
+export { interceptMethods, type Interceptor, type MethodContext, type NextMethod } from './haiku/interceptors.js';
+export { Module, module, nameLike, transparent, type ModuleOptions } from './haiku/module.js';
+export { Linear, type LinearOptions } from './haiku/modules/linear.js';
+export { Sequential } from './haiku/modules/sequential.js';
+export {
+  MultiTransformed, MultiTransformedWithState, multiTransform, multiTransformWithState, withoutApplyRng,
+  type ApplyTree, type ApplyTreeWithState, type TransformedWithStateWithoutRng, type TransformedWithoutRng,
+} from './haiku/multi-transform.js';
+export { forceName } from './haiku/naming.js';
+export { getParameter, getState, setState, type ValueOptions } from './haiku/parameters.js';
+export {
+  PRNGSequence, maybeGetRngSequenceState, maybeNextRngKey, nextRngKey, nextRngKeys, replaceRngSequenceState, reserveRngKeys, withRng,
+  type PRNGSequenceState,
+} from './haiku/rng.js';
+export { NameScope, nameScope, type NameScopeOptions } from './haiku/scope.js';
+export { toModule, type FunctionModule } from './haiku/to-module.js';
+export {
+  Transformed, TransformedWithState, transform, transformWithState, withEmptyState, withoutState,
+  type Apply, type ApplyWithState, type Init, type InitWithState,
+} from './haiku/transform.js';
+export type { Initializer, ModuleInstance, MutableParams, MutableState, Params, RngLike, State } from './haiku/types.js';
