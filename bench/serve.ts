@@ -5,4 +5,4 @@ import { serve } from './protocol.js';
 const [name, engine, device] = process.argv.slice(2) as [string, string, string];
 const { load, compared } = CASES[name];
 if (compared) (await import('./engine.js')).useEngine(engine, device);
-await serve(compared ? `hokku ${engine}` : 'hokku', await (await load()).variants(engine));
+await serve(compared ? `hokku ${engine}` : 'hokku', (await load()).variants(engine, device));

@@ -3,7 +3,7 @@ import type { Variant } from '../protocol.js';
 import type { Target } from '../report.js';
 
 /** What a case's module exports: its variants on the engine that is the default by then. */
-export interface CaseModule { variants(engine: string): Promise<Record<string, Variant>> | Record<string, Variant> }
+export interface CaseModule { variants(engine: string, device: string): Record<string, Variant> }
 
 export interface BenchCase {
   description: string;
