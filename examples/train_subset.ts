@@ -5,8 +5,8 @@
  * freezing". Gradients are taken with respect to arguments, so freezing needs no machinery: split the parameters into
  * two arguments, and differentiate with respect to the first.
  *
- *   npm run demo                            the notebook
- *   npm run demo -- --freeze '*/linear_0'   another layer frozen; --help lists all options
+ *   npm run demo                           the notebook
+ *   npm run demo -- --freeze '*linear_0'   another layer frozen; --help lists all options
  */
 import { join } from 'node:path';
 import * as hk from 'hokku';
