@@ -1,0 +1,30 @@
+/**
+ * What the training engine does not check and then dies of: read from the model file itself, with just enough of
+ * protobuf's wire format.
+ */
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tensors.h"
+
+namespace hokku {
+
+struct ModelScan {
+  /** Without those that have an initializer. */
+  std::vector<Declared> inputs;
+  std::vector<Declared> outputs;
+  /** Outputs of pooling gradients whose shape the model does not say: the engine takes it from there. */
+  std::vector<std::string> unshaped_pool_gradients;
+};
+
+/** Throws FileFormatError where the bytes are no model; `what` names it. */
+ModelScan ScanModel(std::span<const uint8_t> bytes, const std::string& what);
+/** A checkpoint without values; `bytes` is the whole file. Anything unreadable is left to the engine's own check. */
+bool IsNominalCheckpoint(std::span<const uint8_t> bytes);
+
+}  // namespace hokku
