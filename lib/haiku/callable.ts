@@ -2,6 +2,10 @@
 
 export type AnyFunction = (...args: any[]) => any;
 
+// Not a global, so it is taken from an instance.
+const AsyncFunction = Object.getPrototypeOf(async () => {}).constructor as Function;
+export const isAsync = (f: unknown): boolean => f instanceof AsyncFunction;
+
 /** The instance is a function that runs its own `call`; the fields of subclasses, `#private` ones too, land on it. */
 class CallableBase {
   constructor() {
@@ -19,5 +23,5 @@ export interface CallableConstructor {
 }
 
 export const Callable = CallableBase as unknown as CallableConstructor;
-/** The same, for classes that are themselves generic or add a constructor argument. */
+/** The same, for a base whose own subclasses say what they are called like. */
 export const UntypedCallable = CallableBase;

@@ -2,10 +2,10 @@
 import type { Array } from '../jax/index.js';
 import { TypeError, ValueError } from '../runtime/errors.js';
 import { checkOptions } from '../runtime/options.js';
-import { UntypedCallable, type AnyFunction } from './callable.js';
+import { UntypedCallable, isAsync, type AnyFunction } from './callable.js';
 import { frames, requireModuleName, type Frame, type ModuleState } from './context.js';
 import { intercepted } from './interceptors.js';
-import { describe, setOwn } from './mappings.js';
+import { describe, isMapping, setOwn } from './mappings.js';
 import { camelToSnake, checkForcedName, checkName, isForced, methodPrefix, withoutForce } from './naming.js';
 import type { ModuleInstance } from './types.js';
 
@@ -52,7 +52,7 @@ class ModuleBase extends UntypedCallable implements ModuleInstance {
 }
 
 function givenName(cls: Function, given: unknown): string | undefined {
-  const name = typeof given === 'object' && given !== null ? checkOptions(cls.name, given as ModuleOptions, ['name']).name : given;
+  const name = isMapping(given) ? checkOptions(cls.name, given as ModuleOptions, ['name']).name : given;
   if (name !== undefined && name !== null && typeof name !== 'string') throw new TypeError(`${cls.name}: the name of a module is a string, but got ${describe(name)}.`);
   return name ?? undefined;
 }
@@ -108,18 +108,15 @@ function inScope<R>(state: ModuleState, body: () => R): R {
   });
 }
 
-// Not a global, so it is taken from an instance.
-const AsyncFunction = Object.getPrototypeOf(async () => {}).constructor as Function;
-
-function wrapMethod(methodName: string, method: AnyFunction, owner: () => Function): AnyFunction {
+function wrapMethod(methodName: string, method: AnyFunction, owner: Function): AnyFunction {
   if (transparentMethods.has(method)) return method;
-  if (method instanceof AsyncFunction) {
-    throw new TypeError(`${owner().name}.${methodName} is async: a module's methods run while init or apply does, so they cannot wait; make it a plain method.`);
+  if (isAsync(method)) {
+    throw new TypeError(`${owner.name}.${methodName} is async: a module's methods run while init or apply does, so they cannot wait; make it a plain method.`);
   }
   const scopeName = customNames.get(method) ?? methodName;
   const wrapped = function (this: ModuleInstance, ...args: any[]): any {
     const bound = (...given: any[]) => method.apply(this, given);
-    return inScope({ module: this, methodName: scopeName }, () => intercepted(bound, args, () => ({ module: this, methodName, origMethod: bound, origClass: owner() })));
+    return inScope({ module: this, methodName: scopeName }, () => intercepted(bound, args, () => ({ module: this, methodName, origMethod: bound, origClass: owner })));
   };
   return Object.defineProperty(wrapped, 'name', { value: methodName, configurable: true });
 }
@@ -127,7 +124,7 @@ function wrapMethod(methodName: string, method: AnyFunction, owner: () => Functi
 // What JavaScript itself calls, as Python does with `__repr__` and the like; and the path, which scopes are made from.
 const UNWRAPPED = new Set(['constructor', 'toString', 'toJSON', 'valueOf', 'toLocaleString', 'moduleName']);
 
-function wrapPrototype(prototype: object, owner: () => Function): void {
+function wrapPrototype(prototype: object, owner: Function): void {
   for (const key of Object.getOwnPropertyNames(prototype)) {
     if (UNWRAPPED.has(key) || key.startsWith('__')) continue;
     const property = Object.getOwnPropertyDescriptor(prototype, key)!;
@@ -137,7 +134,7 @@ function wrapPrototype(prototype: object, owner: () => Function): void {
     Object.defineProperty(prototype, key, property);
   }
 }
-wrapPrototype(ModuleBase.prototype, () => ModuleBase);
+wrapPrototype(ModuleBase.prototype, ModuleBase);
 
 function construct(cls: Function, args: any[], run: (args: any[]) => object): object {
   const state: ModuleState = { module: undefined, methodName: 'constructor' };
@@ -160,7 +157,6 @@ function decorate<C extends ModuleClass>(cls: C, name: string | undefined): C {
   }
   if (decorated.has(cls)) throw new TypeError(`${cls.name} is decorated with hk.module already: decorate each class once.`);
   if (name !== undefined) checkName(name);
-  wrapPrototype(cls.prototype, () => proxy);
   const proxy: C = new Proxy(cls, {
     construct(target, args, newTarget) {
       // Any other newTarget is a subclass on its way up through super(): its own decorator has opened the scope.
@@ -168,6 +164,7 @@ function decorate<C extends ModuleClass>(cls: C, name: string | undefined): C {
       return construct(proxy, args, (given) => Reflect.construct(target, given, proxy) as object);
     },
   });
+  wrapPrototype(cls.prototype, proxy);
   Object.defineProperty(cls.prototype, 'constructor', { value: proxy, writable: true, configurable: true });
   decorated.set(proxy, name);
   return proxy;

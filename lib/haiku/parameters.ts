@@ -16,7 +16,7 @@ export interface ValueOptions {
   init?: Initializer;
 }
 
-class NoInitializerError extends ValueError {}
+const NO_INIT = 'NO_INITIALIZER';
 
 const quotedList = (names: Iterable<string>): string => {
   const all = [...names];
@@ -66,12 +66,13 @@ export function getParameter(name: string, shape: readonly number[], options?: V
   let param: Array | undefined = frame.params.get(module)?.get(name);
 
   if (param === undefined || param === null) {
-    const noInit: Initializer = () => { throw new NoInitializerError(`Initializer must be specified: '${fullName}' does not exist yet; give getParameter { init }.`); };
+    const noInit: Initializer = () => { throw new ValueError(`Initializer must be specified: '${fullName}' does not exist yet; give getParameter { init }.`, NO_INIT); };
     try {
       param = create('params', shape, dtype, init ?? noInit, context);
     } catch (error) {
-      if (frame.frozen && (error instanceof MissingRNGError || error instanceof NoInitializerError)) throw missingParameter(frame, module, name, shape, error);
-      throw error;
+      // At apply the cause is that init did not make the parameter, not that it cannot be made now.
+      const cannotMake = error instanceof MissingRNGError || (error instanceof ValueError && error.code === NO_INIT);
+      throw frame.frozen && cannotMake ? missingParameter(frame, module, name, shape, error) : error;
     }
     if (param !== DO_NOT_STORE) {
       if (frame.frozen) throw missingParameter(frame, module, name, shape, undefined);

@@ -1,6 +1,6 @@
 import { TypeError } from '../runtime/errors.js';
 import type { AnyFunction } from './callable.js';
-import { describe } from './mappings.js';
+import { describe, isMapping } from './mappings.js';
 import { Module, module, type ModuleOptions } from './module.js';
 import { camelToSnake } from './naming.js';
 
@@ -21,7 +21,7 @@ export function toModule<F extends AnyFunction>(f: F): FunctionModule<F> {
   if (typeof f !== 'function') throw new TypeError(`hk.toModule needs a function, but got ${describe(f)}.`);
   const FromFunction = class extends Module {
     constructor(options?: ModuleOptions) {
-      const given = typeof options === 'object' && options !== null ? options.name : options;
+      const given: unknown = isMapping(options) ? options.name : options;
       if (given !== undefined && typeof given !== 'string') {
         throw new TypeError(`Expected a string name, got ${describe(given)}. \`hk.toModule\` returns a class, not a module: instantiate it first, new (hk.toModule(f))()(x).`);
       }

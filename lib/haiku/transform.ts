@@ -1,5 +1,6 @@
 /** `transform` and its kin: a function over modules becomes a pair of pure functions, `init` and `apply`. */
 import { TypeError, ValueError } from '../runtime/errors.js';
+import { isAsync } from './callable.js';
 import { Frame, frames } from './context.js';
 import { NonEmptyStateError } from './errors.js';
 import { describe } from './mappings.js';
@@ -22,13 +23,12 @@ export class TransformedWithState<A extends unknown[] = any[], R = any> {
   constructor(readonly init: InitWithState<A>, readonly apply: ApplyWithState<A, R>) {}
 }
 
-const AsyncFunction = Object.getPrototypeOf(async () => {}).constructor as Function;
 const ASYNC = 'names, parameters and keys are tracked while the function runs, so it cannot wait; do what is asynchronous before init or apply';
 
 /** Refuses what cannot be transformed: no function, an async function, or one that `jit` has made pure already. */
 export function checkTransformable(where: string, f: unknown): void {
   if (typeof f !== 'function') throw new TypeError(`${where} needs a function, but got ${describe(f)}.`);
-  if (f instanceof AsyncFunction) throw new TypeError(`${where}: ${f.name || 'the function'} is async, but ${ASYNC}.`);
+  if (isAsync(f)) throw new TypeError(`${where}: ${f.name || 'the function'} is async, but ${ASYNC}.`);
   if (typeof (f as { async?: unknown }).async === 'function') {
     throw new ValueError(`${where}: ${f.name || 'the function'} was made by jit. A function over modules is not pure, so it cannot be jitted; `
       + 'jit the pure init or apply that you get back: jit(hk.transform(f).apply).');
