@@ -1,5 +1,6 @@
 /** Types of the native addon: everything in it is a class or function implemented in `native/`. */
 import type { DType } from './dtypes.js';
+import type * as errors from './errors.js';
 
 /** Memory of one tensor: an ArrayBuffer on CPU, a DeviceBuffer on a GPU. */
 export type Memory = ArrayBuffer | DeviceBuffer;
@@ -33,6 +34,11 @@ export interface SessionOptions {
   /** Threads of the session's own pool; left out: the engine's shared pool. */
   intraOpNumThreads?: number;
   deterministic?: boolean;
+  /**
+   * False: an abort is seen before a run starts or after it ended, never inside. For graphs that write in place; a binding
+   * that is given the same memory as input and output does so by itself. Default true.
+   */
+  interruptible?: boolean;
   config?: Record<string, string>;
 }
 
@@ -43,6 +49,8 @@ export interface NativeEngine {
   readonly training: boolean;
   readonly providers: string[];
   readonly buildInfo: string;
+  /** Whether sessions share the engine's thread pool; false where the process had made this library's environment before. */
+  readonly sharedThreadPool: boolean;
   createSession(model: Uint8Array | string, options?: SessionOptions): NativeSession;
   /** Throws EngineError where the library was built without training. */
   loadCheckpoint(source: Uint8Array | string): NativeCheckpoint;
@@ -121,4 +129,8 @@ export interface Addon {
   loadEngine(path: string): NativeEngine;
   /** Copies and detaches the buffer: what `{ copy: false }` does with the caller's ArrayBuffer. */
   takeOver(buffer: ArrayBuffer): ArrayBuffer;
+  /** The module `errors.ts`: what the addon throws. Once a thread, before anything else. */
+  setErrors(classes: typeof errors): void;
+  /** Joins what runs and refuses more: for the exit of the process. */
+  shutdown(): void;
 }
