@@ -7,7 +7,9 @@ import { cpus, totalmem } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { engines as knownEngines } from '../lib/runtime/engines.js';
 import { CASES, type BenchCase } from './cases/index.js';
+import { buildDriver, stylesIn } from './driver.js';
 import { measure } from './measure.js';
 import { HAIKU, preparePeers, TORCH } from './peers.js';
 import { Contender } from './protocol.js';
@@ -23,6 +25,7 @@ ${Object.entries(CASES).map(([name, { description }]) => `  ${name.padEnd(18)} $
 Options:
   --peers            also measure dm-haiku, in a virtual environment that is made on the first use
   --torch            also measure PyTorch (on Linux it brings 5 GB of CUDA libraries)
+  --driver           also measure the training engine's own calls from C++ (needs a C++ compiler)
   --engine NAME      only this engine: ${ENGINES.join(' or ')}
   --device DEVICE    cpu (default) or cuda
   --rounds N         how often each is measured (default 7)
@@ -47,7 +50,8 @@ function readArguments() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
-      peers: { type: 'boolean', default: false }, torch: { type: 'boolean', default: false }, engine: { type: 'string' },
+      peers: { type: 'boolean', default: false }, torch: { type: 'boolean', default: false },
+      driver: { type: 'boolean', default: false }, engine: { type: 'string' },
       device: { type: 'string', default: 'cpu' }, rounds: { type: 'string', default: '7' }, 'round-ms': { type: 'string', default: '400' },
       out: { type: 'string', default: join(ROOT, 'out', 'bench') }, json: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false },
     },
@@ -66,9 +70,14 @@ type Arguments = ReturnType<typeof readArguments>;
 
 async function contenders(name: string, benchCase: BenchCase, options: Arguments, engines: string[]): Promise<Contender[]> {
   const started: Contender[] = [];
+  const artifacts = join(ROOT, 'out', 'bench', 'artifacts', name);
   const ours = join(dirname(fileURLToPath(import.meta.url)), 'serve.js');
   for (const engine of benchCase.compared ? engines : ['']) {
-    started.push(await Contender.start(process.execPath, ['--expose-gc', ours, name, engine, options.device]));
+    started.push(await Contender.start(process.execPath, ['--expose-gc', ours, name, engine, options.device, artifacts]));
+  }
+  if (options.driver && engines.includes('onnxruntime-training')) {
+    const library = knownEngines().find((e) => e.name === 'onnxruntime-training')!.path!;
+    for (const style of stylesIn(artifacts)) started.push(await Contender.start(buildDriver(ROOT), [library, join(artifacts, style), style]));
   }
   const peers = benchCase.compared ? [...(options.peers ? [HAIKU] : []), ...(options.torch ? [TORCH] : [])] : [];
   if (peers.length) {
@@ -81,7 +90,7 @@ async function contenders(name: string, benchCase: BenchCase, options: Arguments
 }
 
 async function run(options: Arguments): Promise<void> {
-  const engines = options.engines ?? (await import('./engine.js')).availableEngines();
+  const engines = options.engines ?? knownEngines().filter((e) => e.path).map((e) => e.name);
   const machine = { cpu: cpus()[0]?.model.trim(), cores: cpus().length, memory: totalmem(), node: process.version, platform: `${process.platform}-${process.arch}` };
   const all: object[] = [];
   for (const name of options.names) {

@@ -16,17 +16,18 @@ export interface Row extends Measurement {
 }
 
 export function judge(measurements: Measurement[], targets: Target[]): Row[] {
+  const referenceOf = (target: Target) => 'reference' in target
+    ? measurements.find((r) => r.contender === target.reference.contender && r.variant === target.reference.variant) : undefined;
   return measurements.map((m) => {
-    const own = m.contender.startsWith('hokku');
-    // What is not ours, or has no target of its own, is compared with the first reference.
-    const target = targets.find((t) => own && t.variant.test(m.variant)) ?? targets.find((t) => 'reference' in t);
-    if (!target) return m;
-    if ('atMostMs' in target) return { ...m, target: `< ${target.atMostMs} ms`, met: m.median < target.atMostMs * 1e3 };
-    const reference = measurements.find((r) => r.contender === target.reference.contender && r.variant === target.reference.variant);
-    if (!reference) return m;
-    const ratio = m.median / reference.median;
-    const judged = own && target.ratio !== undefined && target.variant.test(m.variant);
-    return { ...m, ratio, ...(judged && { target: `≤ ${target.ratio}`, met: ratio <= target.ratio! }) };
+    const own = targets.find((t) => m.contender.startsWith('hokku') && t.variant.test(m.variant));
+    if (own && 'atMostMs' in own) return { ...m, target: `< ${own.atMostMs} ms`, met: m.median < own.atMostMs * 1e3 };
+    if (own?.ratio && referenceOf(own)) {
+      const ratio = m.median / referenceOf(own)!.median;
+      return { ...m, ratio, target: `≤ ${own.ratio}`, met: ratio <= own.ratio };
+    }
+    // What has no target of its own in this run is compared with the first reference that is there.
+    const reference = (own && referenceOf(own)) ?? targets.map(referenceOf).find((r) => r);
+    return reference ? { ...m, ratio: m.median / reference.median } : m;
   });
 }
 

@@ -1,12 +1,12 @@
 /** A classifier trained by SGD with its middle layer frozen, in each way that hokku has; `haiku_classifier.py` is its twin. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as hk from 'hokku';
 import { grad, jit, nn, numpy as jnp, random, tree, type Array } from 'hokku/jax';
 import * as optax from 'hokku/optax';
 import { generateArtifacts, TrainingSession, trainStep } from 'hokku/training';
 import type { Variant } from '../protocol.js';
+import type { Place } from './index.js';
 
 export type Batch = [x: Array, y: Array];
 
@@ -15,7 +15,7 @@ export interface Classifier { inputs: number, sizes: number[], batchSize: number
 const BATCHES = 16;
 const trainable = (module: string) => module !== 'mlp/~/linear_1';
 
-export function classifier(spec: Classifier, engine: string, device: string): Record<string, Variant> {
+export function classifier(spec: Classifier, { engine, device, artifacts }: Place): Record<string, Variant> {
   const f = hk.withoutApplyRng(hk.transform((x: Array) => new hk.nets.MLP(spec.sizes)(x)));
   const init = () => f.init(random.PRNGKey(42), jnp.zeros([spec.batchSize, spec.inputs]));
   const loss = (params: hk.Params, [x, y]: Batch) => {
@@ -48,9 +48,11 @@ export function classifier(spec: Classifier, engine: string, device: string): Re
 
   /** The training engine on artifacts. Classic takes two more calls a step than in-graph. */
   function throughSession(style: 'classic' | 'in-graph'): Variant {
-    const directory = mkdtempSync(join(tmpdir(), 'hokku-bench-'));
-    process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
+    const directory = join(artifacts, style);
+    rmSync(directory, { recursive: true, force: true });
+    mkdirSync(directory, { recursive: true });
     generateArtifacts({ ...specification, params: init(), batch: batches[0], style }, directory);
+    writeInputs(directory, batches[0]);
     const session = TrainingSession.load(directory, { engine: 'onnxruntime-training', device });
     return (steps) => {
       for (let i = 0; i < steps; i++) {
@@ -68,4 +70,12 @@ export function classifier(spec: Classifier, engine: string, device: string): Re
     'jit, not donated': throughJit({}),
     ...(engine === 'onnxruntime-training' && { 'session, classic': throughSession('classic'), 'session, in-graph': throughSession('in-graph') }),
   };
+}
+
+/** One batch as the C++ driver reads it: ONNX's number of the element type, bytes and shape of each, and the bytes. */
+function writeInputs(directory: string, batch: Batch): void {
+  const types: Partial<Record<Array['dtype'], number>> = { float32: 1, int32: 6, int64: 7 };
+  const data = batch.map((array) => array.data);
+  writeFileSync(join(directory, 'inputs.txt'), batch.map((array, i) => `${types[array.dtype]} ${data[i].byteLength} ${array.shape.join(' ')}\n`).join(''));
+  writeFileSync(join(directory, 'inputs.bin'), Buffer.concat(data.map((d) => Buffer.from(d.buffer, d.byteOffset, d.byteLength))));
 }
