@@ -33,20 +33,40 @@ constexpr const char* kCodeNames[] = {
     "DEVICE_RESET",
 };
 
-/** Removes every `/path/of/the/build/file.cc:123 ` : that machine's paths tell the reader nothing. */
-void StripSourcePaths(std::string& text) {
+/** Where the name of a C++ function, plain or with its whole signature, ends that starts at `at`. */
+size_t EndOfFunction(const std::string& text, size_t at) {
+  const size_t open = text.find('(', at);
+  if (open != std::string::npos && open > at) {
+    const size_t space = text.rfind(' ', open);
+    const size_t qualified = text.find("::", space == std::string::npos || space < at ? at : space);
+    if (qualified < open) {
+      size_t end = open;
+      for (int depth = 0; end < text.size(); ++end) {
+        if (text[end] == '(') ++depth;
+        if (text[end] == ')' && --depth == 0) break;
+      }
+      return text.compare(end + 1, 6, " const") == 0 ? end + 7 : std::min(end + 1, text.size());
+    }
+  }
+  size_t end = at;
+  while (end < text.size() && (std::isalnum(static_cast<unsigned char>(text[end])) || text[end] == '_')) ++end;
+  return end < text.size() && text[end] == ' ' ? end : at;
+}
+
+/** Removes every `/path/of/the/build/file.cc:123 Function `: that machine's paths tell the reader nothing. */
+void StripSourcePlaces(std::string& text) {
   for (const char* ending : {".cc:", ".h:", ".hpp:", ".cpp:", ".cu:", ".cuh:"}) {
     for (size_t at = text.find(ending); at != std::string::npos; at = text.find(ending, at)) {
       size_t end = at + std::strlen(ending);
       const size_t digits = end;
       while (end < text.size() && std::isdigit(static_cast<unsigned char>(text[end]))) ++end;
-      size_t begin = at;
-      while (begin > 0 && !std::strchr(" \n\t\"'", text[begin - 1])) --begin;
-      const bool is_path = end > digits && text.find_first_of("/\\", begin) < at;
-      if (!is_path) {
+      if (end == digits || end == text.size() || text[end] != ' ') {
         at = end;
         continue;
       }
+      size_t begin = at;
+      while (begin > 0 && !std::strchr(" \n\t\"'", text[begin - 1])) --begin;
+      end = EndOfFunction(text, end + 1);
       while (end < text.size() && text[end] == ' ') ++end;
       text.erase(begin, end - begin);
       at = begin;
@@ -75,7 +95,7 @@ Failure TakeStatus(const OrtApi* api, OrtStatus* status) {
   std::string message = api->GetErrorMessage(status);
   const auto code = static_cast<size_t>(api->GetErrorCode(status));
   api->ReleaseStatus(status);
-  StripSourcePaths(message);
+  StripSourcePlaces(message);
   StripCodes(message);
   while (!message.empty() && std::isspace(static_cast<unsigned char>(message.back()))) message.pop_back();
   return {Kind::kEngine, "ONNX Runtime: " + message, code < std::size(kCodeNames) ? kCodeNames[code] : "UNKNOWN"};

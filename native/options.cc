@@ -130,14 +130,14 @@ void Options::Fill(const SessionConfig& config) {
 void Options::AppendCuda(int device_id) {
   const auto* api = engine_->api;
   OrtCUDAProviderOptionsV2* cuda = nullptr;
-  Check(api, api->CreateCUDAProviderOptions(&cuda));
+  OrtStatus* status = api->CreateCUDAProviderOptions(&cuda);
   const std::string id = std::to_string(device_id);
   // TF32 keeps ten bits of a float32's mantissa: whoever asks for float32 is to get it.
   const char* keys[] = {"device_id", "use_tf32"};
   const char* values[] = {id.c_str(), "0"};
-  OrtStatus* status = api->UpdateCUDAProviderOptions(cuda, keys, values, 2);
+  if (status == nullptr) status = api->UpdateCUDAProviderOptions(cuda, keys, values, 2);
   if (status == nullptr) status = api->SessionOptionsAppendExecutionProvider_CUDA_V2(options_, cuda);
-  api->ReleaseCUDAProviderOptions(cuda);
+  if (cuda != nullptr) api->ReleaseCUDAProviderOptions(cuda);
   if (status == nullptr) return;
   auto failure = TakeStatus(api, status);
   failure.message = "The engine at " + engine_->path + " cannot use CUDA (" + failure.message +
