@@ -15,17 +15,35 @@ namespace hokku {
 ElementKernel elementKernelAvx2(Opcode opcode, Dtype result, Dtype operand);
 ElementKernel elementKernelAvx512(Opcode opcode, Dtype result, Dtype operand);
 SumKernel sumKernelAvx2(Dtype type);
-SumKernel sumKernelAvx512(Dtype type);
 
 namespace {
 #include "math.inc"
 #include "elementwise.inc"
+
+#ifdef HOKKU_X86_TARGETS
+// Tensors seldom lie on 64-byte boundaries, so that every 64-byte access touches two cache lines: the widest vectors pay
+// only where arithmetic dominates.
+bool isHeavy(Opcode opcode) {
+  switch (opcode) {
+    case Opcode::Exp:
+    case Opcode::Log:
+    case Opcode::Log1p:
+    case Opcode::Expm1:
+    case Opcode::Tanh:
+    case Opcode::Logistic:
+    case Opcode::Erf:
+    case Opcode::ErfInv: return true;
+    default: return false;
+  }
+}
+#endif
 }  // namespace
 
 ElementKernel elementKernel(Opcode opcode, Dtype result, Dtype operand) {
 #ifdef HOKKU_X86_TARGETS
   switch (detectTarget()) {
-    case Target::Avx512: return elementKernelAvx512(opcode, result, operand);
+    case Target::Avx512:
+      return isHeavy(opcode) ? elementKernelAvx512(opcode, result, operand) : elementKernelAvx2(opcode, result, operand);
     case Target::Avx2: return elementKernelAvx2(opcode, result, operand);
     case Target::Base: break;
   }
@@ -36,7 +54,7 @@ ElementKernel elementKernel(Opcode opcode, Dtype result, Dtype operand) {
 SumKernel sumKernel(Dtype type) {
 #ifdef HOKKU_X86_TARGETS
   switch (detectTarget()) {
-    case Target::Avx512: return sumKernelAvx512(type);
+    case Target::Avx512:
     case Target::Avx2: return sumKernelAvx2(type);
     case Target::Base: break;
   }

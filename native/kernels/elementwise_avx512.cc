@@ -22,7 +22,6 @@ namespace {
 }  // namespace
 
 ElementKernel elementKernelAvx512(Opcode opcode, Dtype result, Dtype operand) { return kernelOf(opcode, result, operand); }
-SumKernel sumKernelAvx512(Dtype type) { return sumOf(type); }
 
 }  // namespace hokku
 
