@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { grad, jit, numpy as jnp, tree, type Array } from '../../lib/jax/index.js';
+import { grad, jit, makeJaxpr, numpy as jnp, tree, type Array } from '../../lib/jax/index.js';
 import * as optax from '../../lib/optax/index.js';
 import { ValueError } from '../../lib/runtime/errors.js';
 import { expectClose, numbers } from './helpers.js';
@@ -142,6 +142,47 @@ describe('multiTransform', () => {
     const [next] = step(p, opt.init(p)) as [ReturnType<typeof params>, unknown];
     expect(numbers(next.first.b).map((x) => Object.is(x, -0))).to.deep.equal([true, false]);
     expectClose([next.first.w, next.second.w], [2 - 3, 3 - 2]);
+  });
+});
+
+describe('frozen parameters cost nothing', () => {
+  type Net = Record<'a' | 'b' | 'c', { w: Array }>;
+  const net = (): Net => ({ a: { w: jnp.ones([4, 8]) }, b: { w: jnp.ones([8, 8]) }, c: { w: jnp.ones([8, 2]) } });
+  const x = jnp.ones([3, 4]);
+  const loss = (p: Net) => jnp.sum(jnp.matmul(jnp.tanh(jnp.matmul(jnp.tanh(jnp.matmul(x, p.a.w)), p.b.w)), p.c.w));
+  const equations = (f: (p: Net) => unknown) => makeJaxpr(f)(net()).jaxpr.equations.length;
+
+  const stepOf = (make: () => optax.GradientTransformation) => (p: Net) => {
+    const opt = make();
+    return optax.applyUpdates(p, opt.update(grad(loss)(p), opt.init(p), p)[0]);
+  };
+  /** The same step, where the frozen parameters are not differentiated at all. */
+  const split = (trained: (keyof Net)[]) => (p: Net) => {
+    const opt = optax.sgd(0.1);
+    const part = Object.fromEntries(trained.map((k) => [k, p[k]]));
+    const gradient = grad((t: object) => loss({ ...p, ...t } as Net))(part);
+    return { ...p, ...optax.applyUpdates(part, opt.update(gradient, opt.init(part), part)[0]) };
+  };
+
+  for (const trained of [['a', 'c'], ['c'], ['b'], []] as (keyof Net)[][]) {
+    const frozen = { a: !trained.includes('a'), b: !trained.includes('b'), c: !trained.includes('c') };
+    it(`with ${trained.join(' and ') || 'nothing'} trained the program is as short as if the others were no arguments of grad`, () => {
+      const expected = trained.length > 0 ? equations(split(trained)) : 0;
+      const labels = Object.fromEntries(Object.entries(frozen).map(([k, f]) => [k, f ? 'freeze' : 'train']));
+      expect(equations(stepOf(() => optax.multiTransform({ train: optax.sgd(0.1), freeze: optax.setToZero() }, labels)))).to.equal(expected);
+      expect(equations(stepOf(() => optax.chain(optax.sgd(0.1), optax.freeze(frozen))))).to.equal(expected);
+      expect(equations(stepOf(() => optax.selectiveTransform(optax.sgd(0.1), { freezeMask: frozen })))).to.equal(expected);
+    });
+  }
+
+  it('while masked alone lets the gradients through, as in Optax', () => {
+    const masked = equations(stepOf(() => optax.masked(optax.sgd(0.1), { a: false, b: false, c: true })));
+    expect(masked).to.be.greaterThan(equations(split(['c'])));
+  });
+
+  it('Adam keeps no moments for them', () => {
+    const state = optax.multiTransform({ train: optax.adam(0.1), freeze: optax.setToZero() }, { a: 'freeze', b: 'freeze', c: 'train' }).init(net());
+    expect(tree.leaves(state).map((leaf) => (leaf as Array).shape)).to.deep.equal([[], [8, 2], [8, 2]]);
   });
 });
 
