@@ -44,9 +44,10 @@ export function softmaxCrossEntropy(logits: Array, labels: Array, options?: Soft
   const target = classesLast(labels.ndim === logits.ndim ? labels : jnp.broadcastTo(labels, logits.shape), axis);
   const x = classesLast(logits, axis);
   const mask = maskLike(logits, { axis, where });
-  // Classes that take no part have no logarithm of a probability: 0 stands there, so that no label makes it infinite.
-  const logProbs = mask ? jnp.where(mask, nn.logSoftmax(jnp.where(mask, x, -Infinity), { axis: -1 }), 0) : nn.logSoftmax(x, { axis: -1 });
-  return jnp.negative(jnp.sum(jnp.multiply(target, logProbs), { axis: -1 }));
+  if (!mask) return jnp.negative(jnp.sum(jnp.multiply(target, nn.logSoftmax(x, { axis: -1 })), { axis: -1 }));
+  // Where a class takes no part its log-probability is -∞, as in Optax: the gradient for its label is no number there.
+  const terms = jnp.multiply(target, nn.logSoftmax(jnp.where(mask, x, -Infinity), { axis: -1 }));
+  return jnp.negative(jnp.sum(jnp.where(mask, terms, 0), { axis: -1 }));
 }
 
 /**
