@@ -17,6 +17,7 @@ const PLATFORMS = {
 /** Of the jar; a platform without one here relies on Maven's own check. */
 const SHA256 = {
   'linux-x86_64': 'f2de034ff16d4aebe4382530b383b6070c834741d74ebc31d72696d2e57a74dc',
+  'linux-x86_64-gpu': 'a1775c67abc5864dcaa3771eff343be804cd0d0232f0b187e6c9867c15d6167f',
 };
 const WANTED = /^(lib)?onnxruntime(_providers_(shared|cuda))?(\.\d+)*\.(so|dylib|dll)(\.\d+)*$/;
 
@@ -32,10 +33,18 @@ export function fetchTrainingEngine({ gpu, step }) {
     console.error(`setup: ${message} Everything but training artifacts works without it.`);
   };
   if (!platform) return give(`The training engine is not published for ${process.platform}-${process.arch}.`);
-  const classifier = gpu ? `${platform}-gpu` : platform;
-  const folder = join('.engines', `onnxruntime-training-${gpu ? 'gpu' : 'cpu'}`);
-  const mark = join(folder, 'version');
-  if (existsSync(mark) && readFileSync(mark, 'utf8') === `${version} ${classifier}\n`) return;
+  const folderOf = (variant) => join('.engines', `onnxruntime-training-${variant}`);
+  const classifierOf = (variant) => (variant === 'gpu' ? `${platform}-gpu` : platform);
+  const contentOf = (variant) => `${version} ${classifierOf(variant)}\n`;
+  const isThere = (variant) => {
+    const mark = join(folderOf(variant), 'version');
+    return existsSync(mark) && readFileSync(mark, 'utf8') === contentOf(variant);
+  };
+  // The GPU build does all that the other one does.
+  if (isThere('gpu') || (!gpu && isThere('cpu'))) return;
+  const variant = gpu ? 'gpu' : 'cpu';
+  const classifier = classifierOf(variant);
+  const folder = folderOf(variant);
 
   const shell = process.platform === 'win32';
   if (spawnSync('mvn', ['--version'], { stdio: 'ignore', shell }).status !== 0) {
@@ -52,7 +61,7 @@ export function fetchTrainingEngine({ gpu, step }) {
       return give(`The training engine could not be fetched with Maven (${reason.replace(/https?:\/\/\S+/g, 'the repository').slice(0, 300)}).`);
     }
     unpack(join(temporary, 'engine.jar'), join(temporary, 'engine'), classifier);
-    writeFileSync(join(temporary, 'engine', 'version'), `${version} ${classifier}\n`);
+    writeFileSync(join(temporary, 'engine', 'version'), contentOf(variant));
     rmSync(folder, { recursive: true, force: true });
     renameSync(join(temporary, 'engine'), folder);
   } finally {
