@@ -7,6 +7,8 @@
 namespace hokku {
 namespace {
 
+constexpr napi_type_tag kTag = {0x1d9a4e6f8b3c4a31, 0x92c7e5d1f0b86a05};
+
 std::vector<Spec> ReadSpecs(Napi::Value value, const std::vector<Declared>& declared, const char* what) {
   if (!value.IsArray() || value.As<Napi::Array>().Length() != declared.size()) {
     Fail(Kind::kValue, "Expected " + std::to_string(declared.size()) + " " + what + "s to bind, in an array of { dtype, shape }.");
@@ -65,6 +67,7 @@ Binding::Binding(const Napi::CallbackInfo& info) : ObjectWrap(info) {
     for (size_t i = 0; i < slots_.size(); ++i) slots_[i].spec = std::move(seed->specs[i]);
     values_.resize(slots_.size());
     addresses_.resize(slots_.size());
+    info.This().As<Napi::Object>().TypeTag(&kTag);
   });
 }
 
@@ -73,7 +76,8 @@ std::string Binding::Describe(const SessionCore& session, size_t index) {
   return index < inputs ? "input '" + session.inputs[index].name + "'" : "output '" + session.outputs[index - inputs].name + "'";
 }
 
-void Binding::RequireIdle() const {
+void Binding::RequireIdle(const Napi::CallbackInfo& info) const {
+  RequireReceiver(info, kTag, "a binding");
   if (!session_) Fail(Kind::kDisposed, "This binding was disposed of.");
   if (busy_) Fail(Kind::kValue, "This binding has an asynchronous run in flight: await it first.", "IN_FLIGHT");
 }
@@ -118,7 +122,7 @@ bool Binding::WritesInPlace(const SessionCore& session) const {
 
 Napi::Value Binding::Run(const Napi::CallbackInfo& info) {
   return Guard(info.Env(), [&] {
-    RequireIdle();
+    RequireIdle(info);
     // Reading the array may run a getter, which may call back into this binding.
     const auto held = session_;
     const auto& session = *held;
@@ -135,7 +139,7 @@ Napi::Value Binding::Run(const Napi::CallbackInfo& info) {
 Napi::Value Binding::RunAsync(const Napi::CallbackInfo& info) {
   return GuardAsync(info.Env(), [&] {
     const auto env = info.Env();
-    RequireIdle();
+    RequireIdle(info);
     const auto session = session_;
     Busy busy(busy_);
     auto devices = std::make_shared<std::vector<std::shared_ptr<DeviceMemory>>>();
@@ -163,9 +167,12 @@ Napi::Value Binding::RunAsync(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Binding::Dispose(const Napi::CallbackInfo& info) {
-  // The views of a run in flight belong to this object, which that run pins: only the session is let go.
-  session_.reset();
-  return info.Env().Undefined();
+  return Guard(info.Env(), [&] {
+    RequireReceiver(info, kTag, "a binding");
+    // The views of a run in flight belong to this object, which that run pins: only the session is let go.
+    session_.reset();
+    return info.Env().Undefined();
+  });
 }
 
 }  // namespace hokku

@@ -35,7 +35,7 @@ class Binding : public Napi::ObjectWrap<Binding> {
   void Fill(napi_env env, napi_value list, const SessionCore& session, std::vector<std::shared_ptr<DeviceMemory>>* devices);
   static OrtValue* ViewOf(const SessionCore& session, Slot& slot, const Memory& memory);
   static std::string Describe(const SessionCore& session, size_t index);
-  void RequireIdle() const;
+  void RequireIdle(const Napi::CallbackInfo& info) const;
   bool WritesInPlace(const SessionCore& session) const;
 
   std::shared_ptr<SessionCore> session_;

@@ -114,19 +114,27 @@ Checkpoint::Checkpoint(const Napi::CallbackInfo& info) : ObjectWrap(info) {
 
 std::shared_ptr<CheckpointCore> Checkpoint::CoreOf(Napi::Value value) {
   if (!value.IsObject() || !value.As<Napi::Object>().CheckTypeTag(&kTag)) Fail(Kind::kType, "Expected a checkpoint made by loadCheckpoint.");
-  return Unwrap(value.As<Napi::Object>())->Live();
+  const auto& core = Unwrap(value.As<Napi::Object>())->core_;
+  if (!core) Fail(Kind::kDisposed, "This checkpoint was disposed of.");
+  return core;
 }
 
-const std::shared_ptr<CheckpointCore>& Checkpoint::Live() const {
+const std::shared_ptr<CheckpointCore>& Checkpoint::Live(const Napi::CallbackInfo& info) const {
+  RequireReceiver(info, kTag, "a checkpoint");
   if (!core_) Fail(Kind::kDisposed, "This checkpoint was disposed of.");
   return core_;
 }
 
-Napi::Value Checkpoint::GetDisposed(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), !core_); }
+Napi::Value Checkpoint::GetDisposed(const Napi::CallbackInfo& info) {
+  return Guard(info.Env(), [&] {
+    RequireReceiver(info, kTag, "a checkpoint");
+    return Napi::Boolean::New(info.Env(), !core_);
+  });
+}
 
 Napi::Value Checkpoint::Save(const Napi::CallbackInfo& info) {
   return Guard(info.Env(), [&] {
-    const auto core = Live();
+    const auto core = Live(info);
     if (!info[0].IsString()) Fail(Kind::kType, "Expected a path to save the checkpoint to.");
     const std::string path = info[0].As<Napi::String>();
     const bool with_state = info[1].ToBoolean();
@@ -139,7 +147,7 @@ Napi::Value Checkpoint::Save(const Napi::CallbackInfo& info) {
 Napi::Value Checkpoint::GetProperty(const Napi::CallbackInfo& info) {
   return Guard(info.Env(), [&]() -> Napi::Value {
     const auto env = info.Env();
-    const auto core = Live();
+    const auto core = Live(info);
     const auto* api = core->engine->api;
     const std::string name = ReadName(info[0], "property");
     OrtPropertyType type;
@@ -165,7 +173,7 @@ Napi::Value Checkpoint::GetProperty(const Napi::CallbackInfo& info) {
 
 Napi::Value Checkpoint::AddProperty(const Napi::CallbackInfo& info) {
   return Guard(info.Env(), [&] {
-    const auto core = Live();
+    const auto core = Live(info);
     const std::string name = ReadName(info[0], "property");
     int64_t integer = 0;
     float number = 0;
@@ -199,14 +207,14 @@ Napi::Value Checkpoint::AddProperty(const Napi::CallbackInfo& info) {
 Napi::Value Checkpoint::ParameterInfo(const Napi::CallbackInfo& info) {
   return Guard(info.Env(), [&] {
     const std::string name = ReadName(info[0], "parameter");
-    const auto read = InfoOf(*Live(), name);
+    const auto read = InfoOf(*Live(info), name);
     return WriteSpec(info.Env(), DTypeOf(read, name), read.shape);
   });
 }
 
 Napi::Value Checkpoint::GetParameter(const Napi::CallbackInfo& info) {
   return Guard(info.Env(), [&] {
-    const auto core = Live();
+    const auto core = Live(info);
     const std::string name = ReadName(info[0], "parameter");
     const auto read = InfoOf(*core, name);
     if (read.type != ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT) {
@@ -223,7 +231,7 @@ Napi::Value Checkpoint::GetParameter(const Napi::CallbackInfo& info) {
 
 Napi::Value Checkpoint::UpdateParameter(const Napi::CallbackInfo& info) {
   return Guard(info.Env(), [&] {
-    const auto core = Live();
+    const auto core = Live(info);
     const std::string name = ReadName(info[0], "parameter");
     const auto read = InfoOf(*core, name);
     Declared declared;
@@ -238,8 +246,11 @@ Napi::Value Checkpoint::UpdateParameter(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Checkpoint::Dispose(const Napi::CallbackInfo& info) {
-  core_.reset();
-  return info.Env().Undefined();
+  return Guard(info.Env(), [&] {
+    RequireReceiver(info, kTag, "a checkpoint");
+    core_.reset();
+    return info.Env().Undefined();
+  });
 }
 
 }  // namespace hokku

@@ -46,7 +46,7 @@ class Checkpoint : public Napi::ObjectWrap<Checkpoint> {
   Napi::Value GetParameter(const Napi::CallbackInfo& info);
   Napi::Value UpdateParameter(const Napi::CallbackInfo& info);
   Napi::Value Dispose(const Napi::CallbackInfo& info);
-  const std::shared_ptr<CheckpointCore>& Live() const;
+  const std::shared_ptr<CheckpointCore>& Live(const Napi::CallbackInfo& info) const;
 
   std::shared_ptr<CheckpointCore> core_;
 };

@@ -124,18 +124,34 @@ std::shared_ptr<DeviceMemory> DeviceBuffer::MemoryOf(Napi::Value value) {
   return Is(value) ? Unwrap(value.As<Napi::Object>())->memory_ : nullptr;
 }
 
-const std::shared_ptr<DeviceMemory>& DeviceBuffer::Live() const {
+const std::shared_ptr<DeviceMemory>& DeviceBuffer::Live(const Napi::CallbackInfo& info) const {
+  RequireReceiver(info, kTag, "a DeviceBuffer");
   if (!memory_) Fail(Kind::kDisposed, "This GPU memory was disposed of.");
   return memory_;
 }
 
-Napi::Value DeviceBuffer::GetByteLength(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), static_cast<double>(bytes_)); }
-Napi::Value DeviceBuffer::GetDeviceId(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), device_id_); }
-Napi::Value DeviceBuffer::GetDisposed(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), !memory_); }
+Napi::Value DeviceBuffer::GetByteLength(const Napi::CallbackInfo& info) {
+  return Guard(info.Env(), [&] {
+    RequireReceiver(info, kTag, "a DeviceBuffer");
+    return Napi::Number::New(info.Env(), static_cast<double>(bytes_));
+  });
+}
+Napi::Value DeviceBuffer::GetDeviceId(const Napi::CallbackInfo& info) {
+  return Guard(info.Env(), [&] {
+    RequireReceiver(info, kTag, "a DeviceBuffer");
+    return Napi::Number::New(info.Env(), device_id_);
+  });
+}
+Napi::Value DeviceBuffer::GetDisposed(const Napi::CallbackInfo& info) {
+  return Guard(info.Env(), [&] {
+    RequireReceiver(info, kTag, "a DeviceBuffer");
+    return Napi::Boolean::New(info.Env(), !memory_);
+  });
+}
 
 Napi::Value DeviceBuffer::CopyFrom(const Napi::CallbackInfo& info) {
   return Guard(info.Env(), [&] {
-    const auto& memory = Live();
+    const auto& memory = Live(info);
     const void* source = nullptr;
     size_t bytes = 0;
     if (info[0].IsArrayBuffer()) {
@@ -163,7 +179,7 @@ Napi::Value DeviceBuffer::CopyFrom(const Napi::CallbackInfo& info) {
 
 Napi::Value DeviceBuffer::CopyTo(const Napi::CallbackInfo& info) {
   return Guard(info.Env(), [&] {
-    const auto& memory = Live();
+    const auto& memory = Live(info);
     if (!info[0].IsArrayBuffer()) Fail(Kind::kType, "Expected an ArrayBuffer to copy to.");
     auto target = info[0].As<Napi::ArrayBuffer>();
     if (target.ByteLength() != memory->bytes) {
@@ -178,8 +194,12 @@ Napi::Value DeviceBuffer::CopyTo(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value DeviceBuffer::Dispose(const Napi::CallbackInfo& info) {
-  memory_.reset();
-  return info.Env().Undefined();
+  return Guard(info.Env(), [&] {
+    RequireReceiver(info, kTag, "a DeviceBuffer");
+    // A run in flight keeps the memory.
+    memory_.reset();
+    return info.Env().Undefined();
+  });
 }
 
 }  // namespace hokku

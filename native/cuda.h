@@ -38,7 +38,7 @@ class DeviceBuffer : public Napi::ObjectWrap<DeviceBuffer> {
   Napi::Value CopyFrom(const Napi::CallbackInfo& info);
   Napi::Value CopyTo(const Napi::CallbackInfo& info);
   Napi::Value Dispose(const Napi::CallbackInfo& info);
-  const std::shared_ptr<DeviceMemory>& Live() const;
+  const std::shared_ptr<DeviceMemory>& Live(const Napi::CallbackInfo& info) const;
 
   std::shared_ptr<DeviceMemory> memory_;
   size_t bytes_;

@@ -17,6 +17,8 @@
 namespace hokku {
 namespace {
 
+constexpr napi_type_tag kTag = {0x3fa85c7164b24d41, 0xa1d09be3c7f52e06};
+
 /** The middle number of "1.28.0" is the API version. */
 int MinorVersion(const std::string& version) {
   const size_t dot = version.find('.');
@@ -114,62 +116,79 @@ Engine::Engine(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   Guard(info.Env(), [&] {
     if (!info[0].IsString()) Fail(Kind::kType, "Expected the path of an ONNX Runtime library.");
     core_ = LoadEngine(info[0].As<Napi::String>());
+    info.This().As<Napi::Object>().TypeTag(&kTag);
   });
 }
 
-Napi::Value Engine::GetPath(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), core_->path); }
-Napi::Value Engine::GetVersion(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), core_->version); }
-Napi::Value Engine::GetApiVersion(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), HOKKU_ORT_API_VERSION); }
-Napi::Value Engine::GetTraining(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), core_->training != nullptr); }
-Napi::Value Engine::GetBuildInfo(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), core_->build_info); }
-Napi::Value Engine::GetSharedPool(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), core_->shared_pool); }
-
-Napi::Value Engine::GetProviders(const Napi::CallbackInfo& info) {
-  auto names = Napi::Array::New(info.Env(), core_->providers.size());
-  for (uint32_t i = 0; i < core_->providers.size(); ++i) names.Set(i, core_->providers[i]);
-  return names;
+EngineCore* Engine::Core(const Napi::CallbackInfo& info) const {
+  RequireReceiver(info, kTag, "an engine");
+  return core_;
 }
 
-Napi::Value Engine::CreateSession(const Napi::CallbackInfo& info) {
-  return Guard(info.Env(), [&] { return Session::New(info.Env(), MakeSession(core_, info[0], info[1])); });
-}
-
-void Engine::RequireTraining() const {
-  if (core_->training != nullptr) return;
-  Fail(Kind::kEngine, "The engine at " + core_->path + " was built without training: use the engine 'onnxruntime-training', which "
+EngineCore* Engine::CoreWithTraining(const Napi::CallbackInfo& info) const {
+  EngineCore* core = Core(info);
+  if (core->training != nullptr) return core;
+  Fail(Kind::kEngine, "The engine at " + core->path + " was built without training: use the engine 'onnxruntime-training', which "
                       "`npm run setup` fetches where Maven is installed.", "NO_TRAINING");
 }
 
-Napi::Value Engine::LoadCheckpoint(const Napi::CallbackInfo& info) {
+Napi::Value Engine::GetPath(const Napi::CallbackInfo& info) {
+  return Guard(info.Env(), [&] { return Napi::String::New(info.Env(), Core(info)->path); });
+}
+Napi::Value Engine::GetVersion(const Napi::CallbackInfo& info) {
+  return Guard(info.Env(), [&] { return Napi::String::New(info.Env(), Core(info)->version); });
+}
+Napi::Value Engine::GetApiVersion(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), HOKKU_ORT_API_VERSION); }
+Napi::Value Engine::GetTraining(const Napi::CallbackInfo& info) {
+  return Guard(info.Env(), [&] { return Napi::Boolean::New(info.Env(), Core(info)->training != nullptr); });
+}
+Napi::Value Engine::GetBuildInfo(const Napi::CallbackInfo& info) {
+  return Guard(info.Env(), [&] { return Napi::String::New(info.Env(), Core(info)->build_info); });
+}
+Napi::Value Engine::GetSharedPool(const Napi::CallbackInfo& info) {
+  return Guard(info.Env(), [&] { return Napi::Boolean::New(info.Env(), Core(info)->shared_pool); });
+}
+
+Napi::Value Engine::GetProviders(const Napi::CallbackInfo& info) {
   return Guard(info.Env(), [&] {
-    RequireTraining();
-    return Checkpoint::New(info.Env(), OpenCheckpoint(core_, info[0]));
+    const auto& providers = Core(info)->providers;
+    auto names = Napi::Array::New(info.Env(), providers.size());
+    for (uint32_t i = 0; i < providers.size(); ++i) names.Set(i, providers[i]);
+    return names;
   });
+}
+
+Napi::Value Engine::CreateSession(const Napi::CallbackInfo& info) {
+  return Guard(info.Env(), [&] { return Session::New(info.Env(), MakeSession(Core(info), info[0], info[1])); });
+}
+
+Napi::Value Engine::LoadCheckpoint(const Napi::CallbackInfo& info) {
+  return Guard(info.Env(), [&] { return Checkpoint::New(info.Env(), OpenCheckpoint(CoreWithTraining(info), info[0])); });
 }
 
 Napi::Value Engine::CreateTrainingSession(const Napi::CallbackInfo& info) {
   return Guard(info.Env(), [&] {
-    RequireTraining();
-    return TrainingSession::New(info.Env(), MakeTrainingSession(core_, info[0], info[1], info[2]));
+    return TrainingSession::New(info.Env(), MakeTrainingSession(CoreWithTraining(info), info[0], info[1], info[2]));
   });
 }
 
 Napi::Value Engine::SetSeed(const Napi::CallbackInfo& info) {
   return Guard(info.Env(), [&] {
-    RequireTraining();
+    const EngineCore* core = CoreWithTraining(info);
     if (!info[0].IsNumber()) Fail(Kind::kType, "Expected a number as seed.");
-    Check(core_->api, core_->training->SetSeed(info[0].As<Napi::Number>().Int64Value()));
+    Check(core->api, core->training->SetSeed(info[0].As<Napi::Number>().Int64Value()));
     return info.Env().Undefined();
   });
 }
 
 Napi::Value Engine::Allocate(const Napi::CallbackInfo& info) {
   return Guard(info.Env(), [&] {
+    const EngineCore* core = Core(info);
     const double bytes = info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : -1;
     if (!(bytes >= 0) || bytes > 9007199254740991.0) Fail(Kind::kValue, "Expected a non-negative number of bytes to allocate.");
-    const auto& providers = core_->providers;
+    const auto& providers = core->providers;
     if (std::find(providers.begin(), providers.end(), "CUDAExecutionProvider") == providers.end()) {
-      Fail(Kind::kEngineNotFound, "The engine at " + core_->path + " has no CUDA provider, so it cannot use GPU memory: fetch the GPU build with `node scripts/setup.mjs --gpu`.");
+      Fail(Kind::kEngineNotFound, "The engine at " + core->path + " has no CUDA provider, so it cannot use GPU memory: fetch the GPU build with `node scripts/setup.mjs --gpu`.");
     }
     return DeviceBuffer::New(info.Env(), static_cast<size_t>(bytes), info[1].IsUndefined() ? 0 : info[1].ToNumber().Int32Value());
   });

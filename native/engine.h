@@ -61,7 +61,8 @@ class Engine : public Napi::ObjectWrap<Engine> {
   Napi::Value CreateTrainingSession(const Napi::CallbackInfo& info);
   Napi::Value SetSeed(const Napi::CallbackInfo& info);
   Napi::Value Allocate(const Napi::CallbackInfo& info);
-  void RequireTraining() const;
+  EngineCore* Core(const Napi::CallbackInfo& info) const;
+  EngineCore* CoreWithTraining(const Napi::CallbackInfo& info) const;
 
   EngineCore* core_;
 };

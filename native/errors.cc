@@ -126,6 +126,12 @@ std::string Nearest(const std::string& given, const std::vector<std::string>& kn
   return best;
 }
 
+void RequireReceiver(const Napi::CallbackInfo& info, const napi_type_tag& tag, const char* what) {
+  bool matches = false;
+  napi_check_object_type_tag(info.Env(), info.This(), &tag, &matches);
+  if (!matches) Fail(Kind::kType, std::string("Expected ") + what + " as the receiver of its method.");
+}
+
 void ErrorClasses::Set(const Napi::Object& exported) {
   for (size_t i = 0; i < classes.size(); ++i) {
     classes[i] = Napi::Persistent(exported.Get(kClassNames[i]).As<Napi::Function>());

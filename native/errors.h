@@ -38,6 +38,9 @@ struct ErrorClasses {
 
 Napi::Error ToError(Napi::Env env, const Failure& failure);
 
+/** Refuses a method that was taken from one object and called on another: the pointer behind it would be of another class. */
+void RequireReceiver(const Napi::CallbackInfo& info, const napi_type_tag& tag, const char* what);
+
 /** Runs `body` and turns whatever it throws into a JavaScript exception. */
 template <class Body>
 auto Guard(Napi::Env env, Body&& body) {

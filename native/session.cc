@@ -7,6 +7,8 @@
 namespace hokku {
 namespace {
 
+constexpr napi_type_tag kTag = {0x5b1f0d7c4a2e4e11, 0x8a6c3d5e7f901b03};
+
 /** A session of an empty model costs about this much. */
 constexpr int64_t kSessionBytes = 120 * 1024;
 
@@ -138,30 +140,37 @@ Session::Session(const Napi::CallbackInfo& info) : ObjectWrap(info) {
     if (!info[0].IsExternal()) Fail(Kind::kType, "Sessions are made by createSession.");
     core_ = std::move(*info[0].As<Napi::External<std::shared_ptr<SessionCore>>>().Data());
     bytes_ = core_->bytes;
+    info.This().As<Napi::Object>().TypeTag(&kTag);
     Napi::MemoryManagement::AdjustExternalMemory(info.Env(), bytes_);
   });
 }
 
 void Session::Finalize(Napi::BasicEnv env) { Napi::MemoryManagement::AdjustExternalMemory(env, -bytes_); }
 
-const std::shared_ptr<SessionCore>& Session::Live() const {
+const std::shared_ptr<SessionCore>& Session::Live(const Napi::CallbackInfo& info) const {
+  RequireReceiver(info, kTag, "a session");
   if (!core_) Fail(Kind::kDisposed, "This session was disposed of.");
   return core_;
 }
 
 Napi::Value Session::GetInputs(const Napi::CallbackInfo& info) {
-  return Guard(info.Env(), [&] { return WriteDeclared(info.Env(), Live()->inputs); });
+  return Guard(info.Env(), [&] { return WriteDeclared(info.Env(), Live(info)->inputs); });
 }
 
 Napi::Value Session::GetOutputs(const Napi::CallbackInfo& info) {
-  return Guard(info.Env(), [&] { return WriteDeclared(info.Env(), Live()->outputs); });
+  return Guard(info.Env(), [&] { return WriteDeclared(info.Env(), Live(info)->outputs); });
 }
 
-Napi::Value Session::GetDisposed(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), !core_); }
+Napi::Value Session::GetDisposed(const Napi::CallbackInfo& info) {
+  return Guard(info.Env(), [&] {
+    RequireReceiver(info, kTag, "a session");
+    return Napi::Boolean::New(info.Env(), !core_);
+  });
+}
 
 Napi::Value Session::Run(const Napi::CallbackInfo& info) {
   return Guard(info.Env(), [&] {
-    const auto core = Live();
+    const auto core = Live(info);
     auto call = ReadCall(core->engine, info, core->inputs, core->outputs, core->cuda, false);
     const auto* api = core->engine->api;
     OrtStatus* status = api->Run(core->session, nullptr, core->input_names.data(), call.raw_inputs.data(), call.raw_inputs.size(),
@@ -175,7 +184,7 @@ Napi::Value Session::Run(const Napi::CallbackInfo& info) {
 Napi::Value Session::RunAsync(const Napi::CallbackInfo& info) {
   return GuardAsync(info.Env(), [&] {
     const auto env = info.Env();
-    const auto core = Live();
+    const auto core = Live(info);
     auto call = std::make_shared<Call>(ReadCall(core->engine, info, core->inputs, core->outputs, core->cuda, true));
     auto options = std::make_shared<RunOptions>(core->engine);
     auto& queue = AddonData::Of(env).QueueOf(env, core->engine);
@@ -196,12 +205,12 @@ Napi::Value Session::RunAsync(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Session::Bind(const Napi::CallbackInfo& info) {
-  return Guard(info.Env(), [&] { return Binding::New(info.Env(), Live(), info[0], info[1]); });
+  return Guard(info.Env(), [&] { return Binding::New(info.Env(), Live(info), info[0], info[1]); });
 }
 
 Napi::Value Session::EndProfiling(const Napi::CallbackInfo& info) {
   return Guard(info.Env(), [&] {
-    const auto& core = Live();
+    const auto& core = Live(info);
     if (!core->profiling) Fail(Kind::kValue, "This session does not profile: give it the option profilePrefix.");
     char* path = nullptr;
     Check(core->engine->api, core->engine->api->SessionEndProfiling(core->session, core->engine->allocator, &path));
@@ -211,10 +220,13 @@ Napi::Value Session::EndProfiling(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Session::Dispose(const Napi::CallbackInfo& info) {
-  // A run in flight keeps the core: it is released when the last one has ended.
-  core_.reset();
-  if (bytes_ != 0) Napi::MemoryManagement::AdjustExternalMemory(info.Env(), -std::exchange(bytes_, 0));
-  return info.Env().Undefined();
+  return Guard(info.Env(), [&] {
+    RequireReceiver(info, kTag, "a session");
+    // A run in flight keeps the core: it is released when the last one has ended.
+    core_.reset();
+    if (bytes_ != 0) Napi::MemoryManagement::AdjustExternalMemory(info.Env(), -std::exchange(bytes_, 0));
+    return info.Env().Undefined();
+  });
 }
 
 }  // namespace hokku

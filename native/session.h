@@ -61,7 +61,7 @@ class Session : public Napi::ObjectWrap<Session> {
   Napi::Value Bind(const Napi::CallbackInfo& info);
   Napi::Value EndProfiling(const Napi::CallbackInfo& info);
   Napi::Value Dispose(const Napi::CallbackInfo& info);
-  const std::shared_ptr<SessionCore>& Live() const;
+  const std::shared_ptr<SessionCore>& Live(const Napi::CallbackInfo& info) const;
 
   std::shared_ptr<SessionCore> core_;
   int64_t bytes_ = 0;

@@ -5,6 +5,8 @@
 namespace hokku {
 namespace {
 
+constexpr napi_type_tag kTag = {0x77e0c2a95d6b4c21, 0xb3f41e6a8d2c5f04};
+
 Napi::Value WriteNames(Napi::Env env, const std::vector<Declared>& all) {
   auto names = Napi::Array::New(env, all.size());
   for (uint32_t i = 0; i < all.size(); ++i) names.Set(i, all[i].name);
@@ -99,31 +101,38 @@ TrainingSession::TrainingSession(const Napi::CallbackInfo& info) : ObjectWrap(in
   Guard(info.Env(), [&] {
     if (!info[0].IsExternal()) Fail(Kind::kType, "Training sessions are made by createTrainingSession.");
     core_ = std::move(*info[0].As<Napi::External<std::shared_ptr<TrainingCore>>>().Data());
+    info.This().As<Napi::Object>().TypeTag(&kTag);
   });
 }
 
-const std::shared_ptr<TrainingCore>& TrainingSession::Live() const {
+const std::shared_ptr<TrainingCore>& TrainingSession::Live(const Napi::CallbackInfo& info) const {
+  RequireReceiver(info, kTag, "a training session");
   if (!core_) Fail(Kind::kDisposed, "This training session was disposed of.");
   return core_;
 }
 
 Napi::Value TrainingSession::GetTrainInputs(const Napi::CallbackInfo& info) {
-  return Guard(info.Env(), [&] { return WriteNames(info.Env(), Live()->train_inputs); });
+  return Guard(info.Env(), [&] { return WriteNames(info.Env(), Live(info)->train_inputs); });
 }
 Napi::Value TrainingSession::GetTrainOutputs(const Napi::CallbackInfo& info) {
-  return Guard(info.Env(), [&] { return WriteNames(info.Env(), Live()->train_outputs); });
+  return Guard(info.Env(), [&] { return WriteNames(info.Env(), Live(info)->train_outputs); });
 }
 Napi::Value TrainingSession::GetEvalInputs(const Napi::CallbackInfo& info) {
-  return Guard(info.Env(), [&] { return WriteNames(info.Env(), Live()->eval_inputs); });
+  return Guard(info.Env(), [&] { return WriteNames(info.Env(), Live(info)->eval_inputs); });
 }
 Napi::Value TrainingSession::GetEvalOutputs(const Napi::CallbackInfo& info) {
-  return Guard(info.Env(), [&] { return WriteNames(info.Env(), Live()->eval_outputs); });
+  return Guard(info.Env(), [&] { return WriteNames(info.Env(), Live(info)->eval_outputs); });
 }
-Napi::Value TrainingSession::GetDisposed(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), !core_); }
+Napi::Value TrainingSession::GetDisposed(const Napi::CallbackInfo& info) {
+  return Guard(info.Env(), [&] {
+    RequireReceiver(info, kTag, "a training session");
+    return Napi::Boolean::New(info.Env(), !core_);
+  });
+}
 
 Napi::Value TrainingSession::GetLearningRate(const Napi::CallbackInfo& info) {
   return Guard(info.Env(), [&] {
-    const auto core = Live();
+    const auto core = Live(info);
     RequireOptimizer(*core);
     float rate = 0;
     std::lock_guard lock(core->checkpoint->mutex);
@@ -134,7 +143,7 @@ Napi::Value TrainingSession::GetLearningRate(const Napi::CallbackInfo& info) {
 
 void TrainingSession::SetLearningRate(const Napi::CallbackInfo& info, const Napi::Value& value) {
   Guard(info.Env(), [&] {
-    const auto core = Live();
+    const auto core = Live(info);
     RequireOptimizer(*core);
     RequireValues(*core, "setting the learning rate");
     if (!value.IsNumber()) Fail(Kind::kType, "Expected a number as learning rate.");
@@ -145,7 +154,7 @@ void TrainingSession::SetLearningRate(const Napi::CallbackInfo& info, const Napi
 
 Napi::Value TrainingSession::Step(const Napi::CallbackInfo& info, bool train) {
   return Guard(info.Env(), [&] {
-    const auto core = Live();
+    const auto core = Live(info);
     if (!train) RequireEval(*core);
     const auto& outputs = train ? core->train_outputs : core->eval_outputs;
     auto call = ReadCall(core->engine, info, train ? core->train_inputs : core->eval_inputs, outputs, core->cuda, false);
@@ -157,7 +166,7 @@ Napi::Value TrainingSession::Step(const Napi::CallbackInfo& info, bool train) {
 Napi::Value TrainingSession::StepAsync(const Napi::CallbackInfo& info, bool train) {
   return GuardAsync(info.Env(), [&] {
     const auto env = info.Env();
-    const auto core = Live();
+    const auto core = Live(info);
     if (!train) RequireEval(*core);
     auto call = std::make_shared<Call>(ReadCall(core->engine, info, train ? core->train_inputs : core->eval_inputs,
                                                 train ? core->train_outputs : core->eval_outputs, core->cuda, true));
@@ -178,7 +187,7 @@ Napi::Value TrainingSession::EvalStepAsync(const Napi::CallbackInfo& info) { ret
 
 Napi::Value TrainingSession::LazyResetGrad(const Napi::CallbackInfo& info) {
   return Guard(info.Env(), [&] {
-    const auto core = Live();
+    const auto core = Live(info);
     std::lock_guard lock(core->checkpoint->mutex);
     Check(core->engine->api, core->engine->training->LazyResetGrad(core->session));
     return info.Env().Undefined();
@@ -187,7 +196,7 @@ Napi::Value TrainingSession::LazyResetGrad(const Napi::CallbackInfo& info) {
 
 Napi::Value TrainingSession::OptimizerStep(const Napi::CallbackInfo& info) {
   return Guard(info.Env(), [&] {
-    const auto core = Live();
+    const auto core = Live(info);
     RequireOptimizer(*core);
     RunOptimizer(*core);
     return info.Env().Undefined();
@@ -197,7 +206,7 @@ Napi::Value TrainingSession::OptimizerStep(const Napi::CallbackInfo& info) {
 Napi::Value TrainingSession::OptimizerStepAsync(const Napi::CallbackInfo& info) {
   return GuardAsync(info.Env(), [&] {
     const auto env = info.Env();
-    const auto core = Live();
+    const auto core = Live(info);
     RequireOptimizer(*core);
     auto& queue = AddonData::Of(env).QueueOf(env, core->engine);
     auto job = queue.NewJob(env, Napi::Array::New(env));
@@ -209,7 +218,7 @@ Napi::Value TrainingSession::OptimizerStepAsync(const Napi::CallbackInfo& info) 
 
 Napi::Value TrainingSession::RegisterLinearLRScheduler(const Napi::CallbackInfo& info) {
   return Guard(info.Env(), [&] {
-    const auto core = Live();
+    const auto core = Live(info);
     RequireOptimizer(*core);
     RequireValues(*core, "registering a scheduler");
     for (size_t i = 0; i < 3; ++i) {
@@ -225,7 +234,7 @@ Napi::Value TrainingSession::RegisterLinearLRScheduler(const Napi::CallbackInfo&
 
 Napi::Value TrainingSession::SchedulerStep(const Napi::CallbackInfo& info) {
   return Guard(info.Env(), [&] {
-    const auto core = Live();
+    const auto core = Live(info);
     RequireOptimizer(*core);
     RequireValues(*core, "stepping a scheduler");
     std::lock_guard lock(core->checkpoint->mutex);
@@ -236,7 +245,7 @@ Napi::Value TrainingSession::SchedulerStep(const Napi::CallbackInfo& info) {
 
 Napi::Value TrainingSession::ParametersSize(const Napi::CallbackInfo& info) {
   return Guard(info.Env(), [&] {
-    const auto core = Live();
+    const auto core = Live(info);
     RequireShapes(*core);
     std::lock_guard lock(core->checkpoint->mutex);
     return Napi::Number::New(info.Env(), static_cast<double>(SizeOf(*core, info[0].ToBoolean())));
@@ -245,7 +254,7 @@ Napi::Value TrainingSession::ParametersSize(const Napi::CallbackInfo& info) {
 
 Napi::Value TrainingSession::CopyParametersToBuffer(const Napi::CallbackInfo& info) {
   return Guard(info.Env(), [&] {
-    const auto core = Live();
+    const auto core = Live(info);
     RequireShapes(*core);
     const bool trainable_only = info[0].ToBoolean();
     std::lock_guard lock(core->checkpoint->mutex);
@@ -259,7 +268,7 @@ Napi::Value TrainingSession::CopyParametersToBuffer(const Napi::CallbackInfo& in
 
 Napi::Value TrainingSession::CopyBufferToParameters(const Napi::CallbackInfo& info) {
   return Guard(info.Env(), [&] {
-    const auto core = Live();
+    const auto core = Live(info);
     RequireShapes(*core);
     if (!info[0].IsTypedArray() || info[0].As<Napi::TypedArray>().TypedArrayType() != napi_float32_array) {
       Fail(Kind::kType, "Expected a Float32Array of all parameters.");
@@ -280,7 +289,7 @@ Napi::Value TrainingSession::CopyBufferToParameters(const Napi::CallbackInfo& in
 
 Napi::Value TrainingSession::ExportModelForInferencing(const Napi::CallbackInfo& info) {
   return Guard(info.Env(), [&] {
-    const auto core = Live();
+    const auto core = Live(info);
     RequireEval(*core);
     if (!info[0].IsString() || !info[1].IsArray() || info[1].As<Napi::Array>().Length() == 0) {
       Fail(Kind::kType, "Expected a path and a non-empty array of output names to export.");
@@ -299,9 +308,12 @@ Napi::Value TrainingSession::ExportModelForInferencing(const Napi::CallbackInfo&
 }
 
 Napi::Value TrainingSession::Dispose(const Napi::CallbackInfo& info) {
-  // A step in flight keeps the core, and with it the checkpoint.
-  core_.reset();
-  return info.Env().Undefined();
+  return Guard(info.Env(), [&] {
+    RequireReceiver(info, kTag, "a training session");
+    // A step in flight keeps the core, and with it the checkpoint.
+    core_.reset();
+    return info.Env().Undefined();
+  });
 }
 
 }  // namespace hokku

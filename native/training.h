@@ -61,7 +61,7 @@ class TrainingSession : public Napi::ObjectWrap<TrainingSession> {
   Napi::Value CopyBufferToParameters(const Napi::CallbackInfo& info);
   Napi::Value ExportModelForInferencing(const Napi::CallbackInfo& info);
   Napi::Value Dispose(const Napi::CallbackInfo& info);
-  const std::shared_ptr<TrainingCore>& Live() const;
+  const std::shared_ptr<TrainingCore>& Live(const Napi::CallbackInfo& info) const;
   Napi::Value Step(const Napi::CallbackInfo& info, bool train);
   Napi::Value StepAsync(const Napi::CallbackInfo& info, bool train);
 

@@ -153,6 +153,21 @@ for (const { name, path, missing } of engines()) {
       expect(() => binding.run([z, z, z])).to.throw(errors.DisposedError);
     });
 
+    it('refuses methods that were taken from another object', () => {
+      const session = create(binary('Add'));
+      const binding = session.bind([f32([0, 0]), f32([0, 0])], [f32([0, 0])]);
+      const native = engine(name);
+      const getter = (object: object, property: string) => Object.getOwnPropertyDescriptor(Object.getPrototypeOf(object), property)!.get!;
+      const uses: (() => unknown)[] = [
+        () => session.run.call(binding as never, []), () => session.dispose.call(binding as never), () => getter(session, 'inputs').call(native),
+        () => binding.run.call(session as never, []), () => binding.dispose.call(native as never), () => native.createSession.call(session as never, binary('Add')),
+        () => getter(native, 'path').call(session), () => session.run.call({} as never, []),
+      ];
+      for (const use of uses) expect(use).to.throw(/receiver|Illegal|Invalid/);
+      const External = session.constructor as new (x: unknown) => unknown;
+      expect(() => new External({})).to.throw(errors.TypeError, /createSession/);
+    });
+
     it('says what CUDA lacks', function () {
       if (engine(name).providers.includes('CUDAExecutionProvider') && name === 'onnxruntime-training') this.skip();
       expect(() => create(binary('Add'), { device: 'cuda' })).to.throw(errors.EngineError, /cannot use CUDA .*setup\.mjs --gpu/);
