@@ -2,7 +2,6 @@
 
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 
 #include "addon_data.h"
 #include "model_scan.h"
@@ -17,10 +16,14 @@ std::string ReadName(Napi::Value value, const char* what) {
   return value.As<Napi::String>();
 }
 
-std::vector<uint8_t> ReadFile(const std::string& path) {
-  std::ifstream file(std::filesystem::path(NativePath(path)), std::ios::binary);
-  if (!file) Fail(Kind::kFileFormat, "The checkpoint " + path + " cannot be read.");
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+/** A checkpoint without values is small: larger files need not be read for it. */
+constexpr uintmax_t kNominalLimit = 64 << 20;
+
+bool IsNominalFile(const std::string& path, const std::string& what) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(std::filesystem::path(NativePath(path)), error);
+  if (error) Fail(Kind::kFileFormat, "The " + what + " cannot be read: " + error.message() + ".");
+  return size <= kNominalLimit && IsNominalCheckpoint(ReadFile(path, what));
 }
 
 struct Info {
@@ -69,7 +72,7 @@ std::shared_ptr<CheckpointCore> OpenCheckpoint(EngineCore* engine, Napi::Value s
   if (source.IsString()) {
     const std::string path = source.As<Napi::String>();
     what += " " + path;
-    core->nominal = IsNominalCheckpoint(ReadFile(path));
+    core->nominal = IsNominalFile(path, what);
     status = engine->training->LoadCheckpoint(NativePath(path).c_str(), &core->state);
   } else if (source.IsTypedArray() && source.As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array) {
     const auto bytes = source.As<Napi::Uint8Array>();

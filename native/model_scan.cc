@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <set>
 
 namespace hokku {
@@ -172,6 +174,16 @@ class Table {
 };
 
 }  // namespace
+
+std::vector<uint8_t> ReadFile(const std::string& path, const std::string& what) {
+  std::ifstream file(std::filesystem::path(NativePath(path)), std::ios::binary | std::ios::ate);
+  const auto size = file ? static_cast<std::streamoff>(file.tellg()) : -1;
+  if (size < 0) Fail(Kind::kFileFormat, "The " + what + " cannot be read.");
+  std::vector<uint8_t> bytes(static_cast<size_t>(size));
+  file.seekg(0);
+  if (!file.read(reinterpret_cast<char*>(bytes.data()), size)) Fail(Kind::kFileFormat, "The " + what + " cannot be read.");
+  return bytes;
+}
 
 ModelScan ScanModel(Bytes bytes, const std::string& what) {
   ModelScan scan;

@@ -22,6 +22,8 @@ struct ModelScan {
   std::vector<std::string> unshaped_pool_gradients;
 };
 
+/** Throws FileFormatError where the file cannot be read; `what` names it. */
+std::vector<uint8_t> ReadFile(const std::string& path, const std::string& what);
 /** Throws FileFormatError where the bytes are no model; `what` names it. */
 ModelScan ScanModel(std::span<const uint8_t> bytes, const std::string& what);
 /** A checkpoint without values; `bytes` is the whole file. Anything unreadable is left to the engine's own check. */

@@ -1,7 +1,5 @@
 /** Making a training session: what the engine does not check is checked here, on the models themselves. */
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 
 #include "model_scan.h"
 #include "options.h"
@@ -26,9 +24,7 @@ Model ReadModel(const Napi::Object& models, const char* key) {
   if (value.IsString()) {
     model.path = value.As<Napi::String>();
     model.what += " " + model.path;
-    std::ifstream file(std::filesystem::path(NativePath(model.path)), std::ios::binary);
-    if (!file) Fail(Kind::kFileFormat, "The " + model.what + " cannot be read.");
-    model.bytes.assign(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+    model.bytes = ReadFile(model.path, model.what);
   } else if (value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array) {
     const auto bytes = value.As<Napi::Uint8Array>();
     model.bytes.assign(bytes.Data(), bytes.Data() + bytes.ByteLength());

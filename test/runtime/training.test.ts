@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { Builder } from 'flatbuffers';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,6 +37,40 @@ const load = (name: string) => {
   };
   return { folder, expected, classic, paths };
 };
+
+/** A checkpoint with names only, as the format's section on nominal states says. */
+function nominal(trainable: string[], frozen: string[]): Uint8Array {
+  const b = new Builder();
+  const tensors = (names: string[]) => {
+    const offsets = names.map((name) => {
+      const text = b.createString(name);
+      b.startVector(8, 0, 8);
+      const dims = b.endVector();
+      b.startVector(1, 0, 1);
+      const raw = b.endVector();
+      b.startObject(7);
+      b.addFieldOffset(0, text, 0);
+      b.addFieldOffset(2, dims, 0);
+      b.addFieldInt32(3, 1, 0);
+      b.addFieldOffset(4, raw, 0);
+      return b.endObject();
+    });
+    b.startVector(4, offsets.length, 4);
+    for (const offset of offsets.reverse()) b.addOffset(offset);
+    return b.endVector();
+  };
+  const [grad, fixed] = [tensors(trainable), tensors(frozen)];
+  b.startObject(4);
+  b.addFieldOffset(0, grad, 0);
+  b.addFieldOffset(1, fixed, 0);
+  b.addFieldInt8(2, 1, 0);
+  const state = b.endObject();
+  b.startObject(4);
+  b.addFieldInt32(0, 2, 0);
+  b.addFieldOffset(1, state, 0);
+  b.finish(b.endObject(), 'ODTC');
+  return b.asUint8Array();
+}
 
 describe('training sessions', function () {
   let training: NativeEngine;
@@ -197,6 +232,15 @@ describe('training sessions', function () {
         { op: 'AveragePoolGrad', inputs: ['dy'], outputs: ['dx'] }, { op: 'Neg', inputs: ['dx'], outputs: ['dx2'] },
       ]);
       expect(() => training.createTrainingSession(checkpoint, { train: pool })).to.throw(errors.EngineError, /pooling gradient 'dx' without a declared shape/);
+      const { expected, paths } = load('mlp_frozen1_sgd');
+      const empty = training.loadCheckpoint(nominal(expected.trainable, expected.frozen));
+      const session = training.createTrainingSession(empty, paths);
+      expect(() => { session.learningRate = 0.1; }).to.throw(errors.EngineError, /no values yet/);
+      expect(() => session.registerLinearLRScheduler(1, 2, 0.1)).to.throw(errors.EngineError, /no values yet/);
+      expect(() => session.trainStep(inputsOf(expected, expected.user_inputs, 0))).to.throw(errors.EngineError);
+      session.copyBufferToParameters(new Float32Array(expected.params_size_all).fill(0.1), false);
+      session.learningRate = 0.1;
+      session.trainStep(inputsOf(expected, expected.user_inputs, 0));
       const unshaped = model([of('mlp/~/linear_1/b', null)], [of('loss', null)], [{ op: 'Neg', inputs: ['mlp/~/linear_1/b'], outputs: ['loss'] }]);
       const frozen = training.createTrainingSession(checkpoint, { train: unshaped });
       expect(() => frozen.parametersSize(false)).to.throw(errors.EngineError, /does not fix the shape/);
