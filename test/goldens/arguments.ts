@@ -22,7 +22,8 @@ function signatureOf(callee: string | undefined): Signature | undefined {
 const OPERANDS: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^hk\..*\.__call__$/, ['mask', 'scale', 'offset', 'multiplier']],
   [/^hk\.get_state$/, ['shape']],
-  [/^jnp\./, ['x', 'y', 'arr', 'min', 'max', 'shape', 'start', 'stop', 'step', 'M']],
+  [/^jnp\./, ['x', 'y', 'arr', 'min', 'max', 'shape', 'start', 'stop', 'step', 'num']],
+  [/^jnp\.transpose$/, ['axes']],
   [/^jax\.random\./, ['shape', 'num']],
   [/^jax\.random\.bernoulli$/, ['p']],
   [/^jax\.scipy\.stats\./, ['loc', 'scale']],
@@ -55,7 +56,8 @@ export function placeArguments(call: PythonCall): unknown[] {
   const put = (name: string, value: unknown): void => {
     const place = places.indexOf(name);
     if (place >= 0) positional[place] = value;
-    else options[camelCase(name)] = value;
+    // NumPy's sizes `N` and `M` are no class names.
+    else options[name.length === 1 ? name.toLowerCase() : camelCase(name)] = value;
   };
   // What lies beyond the named parameters went into Python's `*args`.
   const named = call.names?.length ?? order.length;

@@ -34,7 +34,7 @@ export function evaluate(api: Api, e: Any, scope: Scope): Any {
   if ('$rng' in e) return api.hk.nextRngKey();
   if ('$dict' in e) return Object.fromEntries(Object.entries(e.$dict).map(([k, v]) => [k, go(v)]));
   if ('$intdict' in e) return Object.fromEntries(e.$intdict.map(([k, v]: [number, Any]) => [k, go(v)]));
-  if ('$slice' in e) return slice(api, e.$slice.map(go));
+  if ('$slice' in e) return sliceOf(e.$slice.map(go));
   if ('$newaxis' in e) return null;
   if ('$ellipsis' in e) return '...';
   if ('$scope' in e) return api.hk.nameScope(e.$scope, () => go(e.in));
@@ -71,9 +71,7 @@ function lookUp(scope: Scope, name: string): Any {
   throw new Error(`The expression uses the variable '${name}', which nothing gives a value.`);
 }
 
-function slice(api: Api, [start, stop, step]: (number | null)[]): Any {
-  return api.jax.slice(start, stop, step ?? undefined);
-}
+const sliceOf = ([start, stop, step]: (number | null)[]): Any => ({ start, stop, step });
 
 function item(of: Any, index: number | string): Any {
   if (isArray(of)) return of.index(index);
