@@ -25,10 +25,12 @@ export function refused(f: () => unknown, name: string, message: RegExp): void {
   expect((thrown as Error).name, (thrown as Error).message).to.equal(name);
 }
 
+/** The elements, row by row. */
+export const numbers = (x: Array): number[] => [x.tolist()].flat(9) as number[];
+
 /** The bits of a float32 or uint32 array, as eight hexadecimal digits each. */
 export const hex = (x: Array): string[] => {
-  const numbers = x.tolist().flat(9) as number[];
-  const words = x.dtype === 'uint32' ? Uint32Array.from(numbers) : new Uint32Array(Float32Array.from(numbers).buffer);
+  const words = x.dtype === 'uint32' ? Uint32Array.from(numbers(x)) : new Uint32Array(Float32Array.from(numbers(x)).buffer);
   return [...words].map((word) => word.toString(16).padStart(8, '0'));
 };
 

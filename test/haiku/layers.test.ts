@@ -1,9 +1,7 @@
 import { expect } from 'chai';
 import * as hk from '../../lib/index.js';
 import { numpy as jnp, random, type Array } from '../../lib/jax/index.js';
-import { hex, inInit, refused } from './helpers.js';
-
-const numbers = (x: Array): number[] => x.tolist().flat(9) as number[];
+import { hex, inInit, numbers, refused } from './helpers.js';
 
 describe('hk.Linear', () => {
   it('begins with the very bits of Haiku', () => {

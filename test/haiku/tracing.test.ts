@@ -1,12 +1,12 @@
 import { expect } from 'chai';
 import * as hk from '../../lib/index.js';
 import { grad, jit, numpy as jnp, random, tree, type Array } from '../../lib/jax/index.js';
-import { hex, refused } from './helpers.js';
+import { hex, numbers, refused } from './helpers.js';
 
 const net = hk.withoutApplyRng(hk.transform((x: Array) => new hk.nets.MLP([5, 4, 3])(x)));
 const x = jnp.array([[1, -2], [0.5, 3]]);
 const bits = (params: hk.Params): string[] => [...hk.dataStructures.traverse(params)].map(([module, name, value]) => `${module} ${name} ${hex(value).join(' ')}`);
-const close = (a: Array, b: Array): void => (a.tolist().flat(9) as number[]).forEach((value, i) => expect(value).to.be.closeTo((b.tolist().flat(9) as number[])[i], 1e-5));
+const close = (a: Array, b: Array): void => numbers(a).forEach((value, i) => expect(value).to.be.closeTo(numbers(b)[i], 1e-5));
 
 describe('transformed functions under jit and grad', () => {
   it('init gives the same bits, with keys sorted', () => {
