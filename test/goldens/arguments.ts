@@ -24,6 +24,7 @@ const OPERANDS: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^hk\.get_state$/, ['shape']],
   [/^jnp\./, ['x', 'y', 'arr', 'min', 'max', 'shape', 'start', 'stop', 'step', 'num']],
   [/^jnp\.transpose$/, ['axes']],
+  [/^jax\./, ['fun']],
   [/^jax\.random\./, ['shape', 'num']],
   [/^jax\.random\.bernoulli$/, ['p']],
   [/^jax\.scipy\.stats\./, ['loc', 'scale']],

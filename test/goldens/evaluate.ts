@@ -60,8 +60,8 @@ export function evaluate(api: Api, e: Any, scope: Scope): Any {
   if ('$index' in e) {
     const of = go(e.$index);
     const by = e.by.map(go);
-    if (of instanceof At) return of.array.at(...by);
-    return of.index(...by);
+    if (of instanceof At) return invoke(of.array, 'at', by);
+    return isArray(of) ? invoke(of, 'index', by) : item(of, by[0]);
   }
   throw new Error(`This expression has a form that the runner does not know: ${JSON.stringify(e).slice(0, 200)}`);
 }
@@ -74,7 +74,7 @@ function lookUp(scope: Scope, name: string): Any {
 const sliceOf = ([start, stop, step]: (number | null)[]): Any => ({ start, stop, step });
 
 function item(of: Any, index: number | string): Any {
-  if (isArray(of)) return of.index(index);
+  if (isArray(of)) return invoke(of, 'index', [index]);
   if (Array.isArray(of)) return of.at(index as number);
   // Named tuples are objects here; their fields keep the order of the peer's.
   return Object.hasOwn(of, index) ? of[index] : Object.values(of).at(index as number);
@@ -84,7 +84,7 @@ function attribute(of: Any, name: string): Any {
   if (name === 'at') return new At(of);
   const key = [camelCase(name), name].find((k) => k in Object(of));
   if (key !== undefined) return of[key];
-  if (name === 'T' && isArray(of)) return of.transpose();
+  if (name === 'T' && isArray(of)) return invoke(of, 'transpose', []);
   throw new MissingName(`${classOf.get(Object(of)) ?? (isArray(of) ? 'Array' : 'object')}.${camelCase(name)}`);
 }
 
@@ -120,7 +120,11 @@ function method(e: Any, go: (x: Any) => Any): Any {
     const next = of.next();
     return next !== null && typeof next === 'object' && 'done' in next ? next.value : next;
   }
-  const name = camelCase(e.$method);
-  if (typeof of[name] !== 'function') throw new MissingName(`${owner ?? (isArray(of) ? 'Array' : 'object')}.${name}`);
-  return of[name](...placed(callee, e, go));
+  return invoke(of, camelCase(e.$method), placed(callee, e, go));
+}
+
+/** Calls a method, or tells that there is none. */
+function invoke(of: Any, name: string, args: unknown[]): Any {
+  if (typeof of[name] !== 'function') throw new MissingName(`${classOf.get(Object(of)) ?? (isArray(of) ? 'Array' : 'object')}.${name}`);
+  return of[name](...args);
 }
