@@ -46,8 +46,8 @@ function test(params: hk.Params, out: Output, count = numClasses): number[] {
 
 /** Simple synthetic batches: each the first `batchSize` of a new permutation of the classes. */
 function* dataset(key: Array, batchSize: number, numRecords: number): Generator<Batch> {
-  const batch = jit((key: Array, i: Array): Batch => {
-    const y = random.permutation(random.foldIn(key, i), numClasses).index([[0, batchSize]]);
+  const batch = jit((key: Array, i: Array | number): Batch => {
+    const y = random.permutation(random.foldIn(key, i), numClasses).index({ stop: batchSize });
     return [y.reshape([batchSize, 1]).astype('float32'), y];
   });
   for (let i = 0; i < numRecords; i++) yield batch(key, i);
@@ -197,7 +197,7 @@ async function plotParams(params: hk.Params, file: string, title: string, option
 }
 
 function largestDifference(a: hk.Params, b: hk.Params): number {
-  const [x, y] = [a, b].map((params) => tree.leaves(params).map((p: Array) => p.data as Float32Array));
+  const [x, y] = [a, b].map((params) => (tree.leaves(params) as Array[]).map((p) => p.data as Float32Array));
   return Math.max(...x.map((values, i) => values.reduce((most, v, j) => Math.max(most, Math.abs(v - y[i][j])), 0)));
 }
 

@@ -40,8 +40,8 @@ export function readOptions(args: string[]): Options | undefined {
   // '--freeze a b' is '--freeze a' followed by a positional; without --freeze a positional has no meaning.
   if (positionals.length && !values.freeze) throw new UsageError(`Unexpected argument '${positionals[0]}'.`);
   return {
-    engine: values.engine === undefined ? undefined : oneOf('engine', values.engine, [...ENGINES, 'both']),
-    device: oneOf('device', values.device, ['cpu', 'cuda']),
+    engine: values.engine === undefined ? undefined : oneOf('engine', values.engine, [...ENGINES, 'both'] as const),
+    device: oneOf('device', values.device, ['cpu', 'cuda'] as const),
     freeze: [...values.freeze ?? ['mlp/~/linear_1'], ...positionals],
     steps: wholeNumber('steps', values.steps, 0),
     seed: wholeNumber('seed', values.seed, 0),
