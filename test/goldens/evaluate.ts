@@ -16,6 +16,8 @@ export interface Scope {
 
 /** The Python class of instances that expressions made: their methods' signatures are known by it. */
 const classOf = new WeakMap<object, string>();
+/** The named functions behind what `jax.vmap`, `optax.inject_hyperparams` and the like made of them: they keep the signature. */
+const wrapped = new WeakMap<object, string>();
 /** Marks `x.at`, which only makes sense with an index. */
 class At { constructor(readonly array: Any) {} }
 
@@ -92,10 +94,11 @@ function attribute(of: Any, name: string): Any {
 function call(api: Api, e: Any, go: (x: Any) => Any): Any {
   const named: string | undefined = typeof e.$new === 'string' ? e.$new : typeof e.$call === 'string' ? e.$call : undefined;
   const f = named !== undefined ? resolve(api, named) : go(e.$call);
-  const of = named ?? (classOf.has(f) ? `${classOf.get(f)}.__call__` : undefined);
+  const of = named ?? wrapped.get(f) ?? (classOf.has(f) ? `${classOf.get(f)}.__call__` : undefined);
   const args = placed(of, e, go);
-  if (named === undefined || !('$new' in e)) return made(of, f(...args));
-  return made(named, isClass(f) ? new f(...args) : f(...args));
+  const result = made(named ?? of, named !== undefined && '$new' in e && isClass(f) ? new f(...args) : f(...args));
+  if (typeof result === 'function' && typeof e.args?.[0]?.$fn === 'string') wrapped.set(result, e.args[0].$fn);
+  return result;
 }
 
 /** Remembers the class of what a constructor or a function such as `hk.deep_rnn_with_skip_connections` gave. */
