@@ -103,8 +103,8 @@ function call(api: Api, e: Any, go: (x: Any) => Any): Any {
 
 /** Remembers the class of what a constructor or a function such as `hk.deep_rnn_with_skip_connections` gave. */
 function made(name: string | undefined, value: Any): Any {
-  if (name !== undefined && typeof value === 'function' && !classOf.has(value)) classOf.set(value, name);
-  else if (name !== undefined && typeof value === 'object' && value !== null && !isArray(value) && !classOf.has(value)) classOf.set(value, name);
+  const isInstance = typeof value === 'function' || (typeof value === 'object' && value !== null && !isArray(value));
+  if (name !== undefined && isInstance && !classOf.has(value)) classOf.set(value, name);
   return value;
 }
 
