@@ -56,8 +56,8 @@ describe('the demo', () => {
     expect(result.trainable).to.deep.equal(['mlp/~/linear_1', 'mlp/~/linear_2']);
   });
 
-  it('has another network for another seed', () => {
-    expect(json('--engine', 'onnxruntime', '--steps', '0', '--seed', '7').before).not.to.deep.equal(BEFORE);
+  it('has the network that Haiku has, for another seed too', () => {
+    expect(json('--engine', 'onnxruntime', '--steps', '0', '--seed', '1').before).to.deep.equal([0, 6, 6, 6, 6, 6, 6, 6, 6, 6]);
   });
 
   it('prints its options', () => {
