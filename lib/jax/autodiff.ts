@@ -1,0 +1,184 @@
+/**
+ * Reverse mode. A function is traced to a program; the program is walked forward with each primitive's own `vjp`, which
+ * only traces what is needed, and backward through the pullbacks. What no trainable input reaches gets no pullback, so
+ * frozen parameters cost nothing.
+ */
+import { TypeError, ValueError } from '../runtime/errors.js';
+import { NDArray, Scalar, aval, formatAval, isArray, scalar, type Aval } from './array.js';
+import { bind, currentFrame, evalJaxpr, read, trace, type Atom, type ClosedJaxpr, type Equation, type Jaxpr, type Var } from './core.js';
+import { isFloat } from './dtypes.js';
+import { dims } from './dims.js';
+import { execute } from './program.js';
+import { add } from './primitives/arithmetic.js';
+import type { Pullback } from './primitives/primitive.js';
+import { expandTo } from './primitives/shape.js';
+import * as tree from './tree.js';
+
+/** Evaluates a program on values in the open trace, ready to be pulled back to the inputs that `needed` marks. */
+export function vjpJaxpr(jaxpr: Jaxpr, inputs: readonly NDArray[], needed: readonly boolean[]): { outputs: NDArray[]; pullback: Pullback } {
+  const env = new Map<Var, NDArray>(jaxpr.inputs.map((v, i) => [v, inputs[i]]));
+  const active = new Set<Atom>(jaxpr.inputs.filter((v, i) => needed[i] && isFloat(v.aval.dtype)));
+  const tape: { equation: Equation; pullback: Pullback }[] = [];
+  for (const equation of jaxpr.equations) {
+    const { primitive, params, outputs } = equation;
+    const values = equation.inputs.map((a) => read(env, a));
+    const need = equation.inputs.map((a) => active.has(a));
+    if (primitive.vjp && need.includes(true)) {
+      const { outputs: results, pullback } = primitive.vjp(values, params, need);
+      results.forEach((x, i) => env.set(outputs[i], x));
+      outputs.forEach((v) => { if (isFloat(v.aval.dtype)) active.add(v); });
+      tape.push({ equation, pullback });
+    } else bind(primitive, values, params).forEach((x, i) => env.set(outputs[i], x));
+  }
+  return {
+    outputs: jaxpr.outputs.map((a) => read(env, a)),
+    pullback: (cotangents) => {
+      const cts = new Map<Atom, NDArray>();
+      const accumulate = (a: Atom, ct: NDArray | null) => {
+        if (ct && active.has(a)) cts.set(a, cts.has(a) ? add(cts.get(a)!, ct) : ct);
+      };
+      jaxpr.outputs.forEach((a, i) => accumulate(a, cotangents[i]));
+      for (const { equation, pullback } of [...tape].reverse()) {
+        const own = equation.outputs.map((v) => cts.get(v) ?? null);
+        if (own.every((ct) => ct === null)) continue;
+        pullback(own).forEach((ct, i) => accumulate(equation.inputs[i], ct));
+      }
+      return jaxpr.inputs.map((v, i) => (needed[i] ? cts.get(v) ?? null : null));
+    },
+  };
+}
+
+const AsyncFunction = (async () => {}).constructor;
+/** Refuses what cannot be traced. */
+export function checkFunction(f: unknown, where: string): void {
+  if (typeof f !== 'function') throw new TypeError(`${where}: expected a function, got ${f === null ? 'null' : typeof f}.`);
+  if (f instanceof AsyncFunction) throw new TypeError(`${where}: async functions cannot be traced; load data outside and pass it in.`);
+}
+
+export function toArrayLeaf(x: unknown, where: string): NDArray {
+  if (isArray(x)) return x;
+  if (typeof x === 'number' || typeof x === 'bigint' || typeof x === 'boolean') return scalar(x);
+  if (x instanceof Promise) throw new TypeError(`${where}: got a promise; async functions cannot be traced.`);
+  throw new TypeError(`${where}: expected arrays and numbers in its tree, got ${typeof x}; convert lists and typed arrays with jnp.array, or mark the argument static.`);
+}
+
+const zeros = (a: Aval): NDArray => expandTo(new Scalar(0, a.dtype, false), a.shape);
+const strong = (a: Aval): Aval => (a.weak ? aval(a.shape, a.dtype) : a);
+
+interface Flat { readonly leaves: NDArray[]; readonly def: tree.TreeDef }
+export function flattenArgs(args: readonly unknown[], where: string): Flat {
+  const [leaves, def] = tree.flatten(args);
+  return { leaves: leaves.map((x) => toArrayLeaf(x, where)), def };
+}
+
+/** Traces `f(...args)` on flat arrays; fills `out` with the structure of what it returned. */
+export function traceFlat(f: (...args: any[]) => unknown, { leaves, def }: Flat, where: string): { closed: ClosedJaxpr; out: tree.TreeDef } {
+  let out!: tree.TreeDef;
+  const closed = trace((...flat) => {
+    const [results, structure] = tree.flatten(f(...(tree.unflatten(def, flat) as unknown[])));
+    out = structure;
+    return results.map((x) => toArrayLeaf(x, where));
+  }, leaves.map((x) => x.aval));
+  return { closed, out };
+}
+
+/** Runs a traced program: inlined in an open trace, compiled as a whole outside. */
+export function apply({ jaxpr, consts }: ClosedJaxpr, inputs: readonly NDArray[]): NDArray[] {
+  const all = [...consts, ...inputs];
+  return currentFrame() ? evalJaxpr(jaxpr, all) : execute(jaxpr, all);
+}
+
+export interface GradOptions { argnums?: number | readonly number[]; hasAux?: boolean }
+type Fn = (...args: any[]) => any;
+
+/** As `jax.value_and_grad`: gives [value, gradients], or [[value, aux], gradients] with `hasAux`. */
+export function valueAndGrad(f: Fn, { argnums = 0, hasAux = false }: GradOptions = {}): Fn {
+  checkFunction(f, 'grad');
+  const numbers = typeof argnums === 'number' ? [argnums] : [...argnums];
+  return (...args) => {
+    const chosen = numbers.map((n) => (n < 0 ? n + args.length : n));
+    for (const n of chosen) if (!(n in args)) throw new ValueError(`grad: argnums names argument ${n}, but the function was called with ${args.length}.`);
+    const flat = flattenArgs(args, 'grad');
+    const owner = args.flatMap((a, i) => tree.leaves(a).map(() => i));
+    flat.leaves.forEach((x, i) => {
+      if (chosen.includes(owner[i]) && !isFloat(x.dtype) && !(x instanceof Scalar)) throw new TypeError(`grad: argument ${owner[i]} holds ${formatAval(x)}; gradients are taken with respect to floating-point arrays only.`);
+    });
+    const inputs = flat.leaves.map((x, i) => (chosen.includes(owner[i]) && x instanceof Scalar && !isFloat(x.dtype) ? new Scalar(x.value, 'float32') : x));
+    const { closed: inner, out } = traceFlat(f, { leaves: inputs, def: flat.def }, 'grad');
+    const [loss] = hasAux ? lossOf(out, inner.jaxpr) : [checkLoss(inner.jaxpr.outputs, out)];
+    const needed = [...inner.consts.map(() => false), ...owner.map((o) => chosen.includes(o))];
+    const whole = (values: readonly NDArray[]): NDArray[] => {
+      const { outputs, pullback } = vjpJaxpr(inner.jaxpr, values, needed);
+      const cts = pullback(outputs.map((_, i) => (i === loss ? new Scalar(1, outputs[loss].dtype, false) : null)));
+      return [...outputs, ...inner.jaxpr.inputs.flatMap((v, i) => (needed[i] ? [cts[i] ?? zeros(strong(v.aval))] : []))];
+    };
+    const all = [...inner.consts, ...inputs];
+    const results = currentFrame() ? whole(all) : apply(trace((...xs) => whole(xs), all.map((x) => x.aval)), all);
+    const value = tree.unflatten(out, results.slice(0, out.size));
+    let at = out.size;
+    const gradient = (n: number) => {
+      const def = tree.structure(args[n]);
+      return tree.unflatten(def, results.slice(at, (at += def.size)));
+    };
+    const inOrder = [...new Set(chosen)].sort((a, b) => a - b);
+    const byArgument = new Map(inOrder.map((n) => [n, gradient(n)]));
+    const gradients = chosen.map((n) => byArgument.get(n));
+    return [value, typeof argnums === 'number' ? gradients[0] : gradients];
+  };
+}
+
+function checkLoss(outputs: readonly Atom[], out: tree.TreeDef): number {
+  if (out.kind !== 'leaf') throw new TypeError(`grad: the function must return one scalar, but returned a ${out.kind} of ${out.size} values; with { hasAux: true } it may return [loss, aux].`);
+  const a = outputs[0].aval;
+  if (a.shape.length !== 0) throw new TypeError(`grad: the function must return a scalar, but returned ${formatAval(a)}; reduce it with jnp.sum or jnp.mean.`);
+  if (!isFloat(a.dtype)) throw new TypeError(`grad: the function must return a floating-point scalar, but returned ${formatAval(a)}.`);
+  return 0;
+}
+function lossOf(out: tree.TreeDef, jaxpr: Jaxpr): [number] {
+  if (out.kind !== 'list' || out.children.length !== 2) throw new TypeError('grad: with { hasAux: true } the function must return [loss, aux].');
+  return [checkLoss(jaxpr.outputs, out.children[0])];
+}
+
+/** As `jax.grad`: a function that gives the gradient with respect to `argnums`; [gradient, aux] with `hasAux`. */
+export function grad(f: Fn, options: GradOptions = {}): Fn {
+  const both = valueAndGrad(f, options);
+  return (...args) => {
+    const [value, gradient] = both(...args);
+    return options.hasAux ? [gradient, value[1]] : gradient;
+  };
+}
+
+/** As `jax.vjp`: [outputs, pullback], where pullback takes cotangents shaped like the outputs and gives one for each argument. */
+export function vjp(f: Fn, ...primals: any[]): [any, (cotangents: any) => any[]] {
+  checkFunction(f, 'vjp');
+  const flat = flattenArgs(primals, 'vjp');
+  const { closed, out } = traceFlat(f, flat, 'vjp');
+  const needed = [...closed.consts.map(() => false), ...flat.leaves.map(() => true)];
+  const all = [...closed.consts, ...flat.leaves];
+  const outputs = apply({ jaxpr: closed.jaxpr, consts: [] }, all);
+  const pull = (cotangents: unknown): any[] => {
+    const cts = tree.flattenUpTo(out, cotangents, 'vjp').map((x, i) => toArrayLeaf(x, `vjp: cotangent ${i}`));
+    cts.forEach((ct, i) => {
+      const a = closed.jaxpr.outputs[i].aval;
+      if (!dims.equalShapes(ct.shape, a.shape)) throw new ValueError(`vjp: cotangent ${i} must be ${formatAval(a)}, like the output, but is ${formatAval(ct)}.`);
+    });
+    const whole = (values: readonly NDArray[]): NDArray[] => {
+      const { pullback } = vjpJaxpr(closed.jaxpr, values.slice(0, all.length), needed);
+      const back = pullback(values.slice(all.length));
+      return closed.jaxpr.inputs.flatMap((v, i) => (needed[i] ? [back[i] ?? zeros(strong(v.aval))] : []));
+    };
+    const inputs = [...all, ...cts];
+    const results = currentFrame() ? whole(inputs) : apply(trace((...xs) => whole(xs), inputs.map((x) => x.aval)), inputs);
+    return tree.unflatten(flat.def, results) as any[];
+  };
+  return [tree.unflatten(out, outputs), pull];
+}
+
+/** The program of `f(...args)`, printable with `String`-like `formatJaxpr`. As `jax.make_jaxpr`. */
+export const makeJaxpr = (f: Fn) => (...args: any[]): ClosedJaxpr => traceFlat(f, flattenArgs(args, 'makeJaxpr'), 'makeJaxpr').closed;
+
+/** Runs `f` on shapes alone: a tree of `{ shape, dtype }`. As `jax.eval_shape`. */
+export function evalShape(f: Fn, ...args: any[]): any {
+  const { closed, out } = traceFlat(f, flattenArgs(args, 'evalShape'), 'evalShape');
+  return tree.unflatten(out, closed.jaxpr.outputs.map((a) => ({ shape: [...a.aval.shape], dtype: a.aval.dtype, size: dims.size(a.aval.shape), ndim: a.aval.shape.length })));
+}

@@ -1,0 +1,54 @@
+/** Where arrays live and computations run. */
+import { engine as loadEngine, engines } from '../runtime/engines.js';
+import { ValueError } from '../runtime/errors.js';
+import { ConcreteArray, NDArray, cpu, expectConcrete, type Device } from './array.js';
+import { config, type EngineName } from './config.js';
+import { DTYPES } from './dtypes.js';
+import { dims } from './dims.js';
+import * as tree from './tree.js';
+
+const made = new Map<string, Device>();
+function cuda(engine: EngineName, id: number): Device {
+  const name = `cuda:${id}`;
+  const known = made.get(`${engine} ${name}`);
+  if (known) return known;
+  const device: Device = Object.freeze({ platform: 'cuda' as const, id, engine, toString: () => name });
+  made.set(`${engine} ${name}`, device);
+  return device;
+}
+
+/** The devices that can be used now: the CPU, and the first GPU of each engine that can reach one. As `jax.devices`. */
+export function devices(platform?: 'cpu' | 'cuda'): Device[] {
+  if (platform !== undefined && platform !== 'cpu' && platform !== 'cuda') throw new ValueError(`devices: unknown platform '${String(platform)}'; expected 'cpu' or 'cuda'.`);
+  const found: Device[] = platform === 'cuda' ? [] : [cpu];
+  if (platform !== 'cpu') {
+    for (const { name, path } of engines()) {
+      if (!path) continue;
+      try {
+        loadEngine(name as EngineName).allocate(4, 0).dispose();
+        found.push(cuda(name as EngineName, 0));
+      } catch { /* no CUDA for this engine: `hokku doctor` says why */ }
+    }
+  }
+  return found;
+}
+
+/** The arrays of a tree, copied to a device where they are not there yet. As `jax.device_put`. */
+export function devicePut<T>(x: T, device: Device = config.defaultDevice ?? cpu): T {
+  return tree.map((leaf: unknown) => (leaf instanceof NDArray ? put(expectConcrete(leaf, 'devicePut'), device) : leaf), x) as T;
+}
+
+function put(x: ConcreteArray, device: Device): ConcreteArray {
+  if (x.device === device) return x;
+  if (device.platform === 'cpu') return new ConcreteArray(x.aval, x.data.buffer as ArrayBuffer);
+  const memory = loadEngine(device.engine as EngineName).allocate(dims.size(x.shape) * DTYPES[x.dtype].size, device.id);
+  memory.copyFrom(x.data);
+  return new ConcreteArray(x.aval, memory, device);
+}
+
+/** Runs `f` with `device` as the default of everything computed in it. As `jax.default_device`. */
+export function defaultDevice<T>(device: Device | null, f: () => T): T {
+  const saved = config.defaultDevice;
+  config.defaultDevice = device;
+  try { return f(); } finally { config.defaultDevice = saved; }
+}

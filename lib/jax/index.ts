@@ -1,0 +1,19 @@
+/** `hokku/jax`: arrays, operations, transformations. */
+import './eager.js';
+import './methods.js';
+
+export { NDArray as Array, fromBytes, isArray, type Device } from './array.js';
+export { config, type EngineName } from './config.js';
+export { formatJaxpr, type ClosedJaxpr, type Jaxpr } from './core.js';
+export type { DType } from './dtypes.js';
+export { symbolicDim } from './dims.js';
+export { evalShape, grad, makeJaxpr, valueAndGrad, vjp, type GradOptions } from './autodiff.js';
+export { vmap } from './batching.js';
+export { defaultDevice, devicePut, devices } from './devices.js';
+export { jit, type JitOptions, type Jitted } from './jit.js';
+export { stopGradient } from './primitives/convert.js';
+export * as lax from './lax.js';
+export * as nn from './nn.js';
+export * as numpy from './numpy/index.js';
+export * as random from './random.js';
+export * as tree from './tree.js';

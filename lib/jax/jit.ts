@@ -1,0 +1,86 @@
+/** `jit`: a function compiled for each combination of argument types, as in JAX. */
+import { checkOptions } from '../runtime/options.js';
+import { ValueError } from '../runtime/errors.js';
+import { expectConcrete, NDArray, type ConcreteArray, type Device } from './array.js';
+import { checkFunction, toArrayLeaf, traceFlat } from './autodiff.js';
+import type { EngineName } from './config.js';
+import { currentFrame } from './core.js';
+import { compile, defaultTarget, type Program, type Target } from './program.js';
+import * as tree from './tree.js';
+
+export interface JitOptions {
+  /** Arguments that are no arrays: the function is compiled anew for each value (compared as text or identity). */
+  staticArgnums?: number | readonly number[];
+  /** Arguments whose memory the results may take over; their arrays are gone from the call on. */
+  donateArgnums?: number | readonly number[];
+  engine?: EngineName;
+  device?: Device;
+}
+
+export interface Jitted<F extends (...args: any[]) => any> {
+  (...args: Parameters<F>): ReturnType<F>;
+  /** Runs on the engine's own thread. */
+  async(...args: [...Parameters<F>, { signal?: AbortSignal }?]): Promise<ReturnType<F>>;
+  /** The program for these arguments, as text. */
+  lower(...args: Parameters<F>): Program;
+}
+
+interface Compiled { readonly program: Program; readonly consts: readonly NDArray[]; readonly out: tree.TreeDef }
+
+const list = (x: number | readonly number[] | undefined): readonly number[] => (x === undefined ? [] : typeof x === 'number' ? [x] : x);
+const identities = new WeakMap<object, number>();
+let nextIdentity = 0;
+function staticKey(x: unknown): string {
+  if ((typeof x === 'object' && x !== null && tree.structure(x).kind === 'leaf') || typeof x === 'function') {
+    if (!identities.has(x)) identities.set(x, nextIdentity++);
+    return `#${identities.get(x)}`;
+  }
+  return JSON.stringify(x, (_, v) => (typeof v === 'bigint' ? `${v}n` : Object.is(v, -0) ? '-0' : typeof v === 'number' && !Number.isFinite(v) ? String(v) : v)) ?? String(x);
+}
+
+/** As `jax.jit`. Compiles at the first call for each combination of shapes and dtypes; blocks and returns arrays. */
+export function jit<F extends (...args: any[]) => any>(f: F, options: JitOptions = {}): Jitted<F> {
+  checkFunction(f, 'jit');
+  checkOptions('jit', options, ['staticArgnums', 'donateArgnums', 'engine', 'device']);
+  const statics = list(options.staticArgnums);
+  const donate = list(options.donateArgnums);
+  const both = donate.find((n) => statics.includes(n));
+  if (both !== undefined) throw new ValueError(`jit: argument ${both} is both static and donated; only arrays can be donated.`);
+  const cache = new Map<string, Compiled>();
+
+  const prepare = (args: readonly unknown[]): { compiled: Compiled; inputs: ConcreteArray[] } => {
+    const target: Target = { ...defaultTarget(), ...(options.engine && { engine: options.engine }), ...(options.device && { device: options.device }) };
+    const dynamic = statics.length ? args.map((a, i) => (statics.includes(i) ? null : a)) : args;
+    const [raw, def] = tree.flatten(dynamic);
+    const leaves = raw.map((x) => toArrayLeaf(x, 'jit'));
+    let key = `${target.engine} ${target.device} ${def.key}`;
+    for (const x of leaves) key += `${x.dtype}${x.weakType ? '~' : ''}[${x.aval.shape.join()}]`;
+    for (const n of statics) key += ` ${staticKey(args[n])}`;
+    let compiled = cache.get(key);
+    if (!compiled) {
+      const withStatics = (...xs: unknown[]) => f(...xs.map((x, i) => (statics.includes(i) ? args[i] : x)));
+      const { closed, out } = traceFlat(withStatics, { leaves, def }, 'jit');
+      let at = closed.consts.length;
+      const owned = dynamic.flatMap((a, n) => tree.leaves(a).map(() => [at++, n]));
+      const donated = owned.filter(([, n]) => donate.includes(n)).map(([i]) => i);
+      compiled = { program: compile(closed.jaxpr, target, donated), consts: closed.consts, out };
+      cache.set(key, compiled);
+    }
+    const consts = compiled.consts.length ? compiled.consts.map((x) => expectConcrete(x, 'A captured value')) : [];
+    return { compiled, inputs: [...consts, ...leaves.map((x) => expectConcrete(x, 'jit'))] };
+  };
+
+  const jitted = ((...args: any[]) => {
+    if (currentFrame()) return f(...args);
+    const { compiled, inputs } = prepare(args);
+    return tree.unflatten(compiled.out, compiled.program.run(inputs));
+  }) as Jitted<F>;
+  jitted.async = async (...args: any[]) => {
+    const last = args[args.length - 1] as { signal?: AbortSignal } | undefined;
+    const isOptions = args.length > f.length && typeof last === 'object' && last !== null && !(last instanceof NDArray) && Object.keys(last).every((k) => k === 'signal');
+    const { compiled, inputs } = prepare(isOptions ? args.slice(0, -1) : args);
+    return tree.unflatten(compiled.out, await compiled.program.runAsync(inputs, isOptions ? last.signal : undefined)) as ReturnType<F>;
+  };
+  jitted.lower = (...args) => prepare(args).compiled.program;
+  return jitted;
+}

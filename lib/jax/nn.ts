@@ -1,0 +1,46 @@
+/** `jax.nn`: activations and the like. */
+import { checkOptions } from '../runtime/options.js';
+import { ShapeError } from '../runtime/errors.js';
+import type { NDArray } from './array.js';
+import { canonicalAxis } from './dims.js';
+import { toInexact, type DType } from './dtypes.js';
+import { eq, mul } from './primitives/arithmetic.js';
+import { convertElementType } from './primitives/convert.js';
+import * as functions from './primitives/functions.js';
+import { iota } from './primitives/indexing.js';
+import { asArray, type Operand } from './primitives/primitive.js';
+import { reshape } from './primitives/shape.js';
+import * as soft from './primitives/softmax.js';
+
+export { logsumexp } from './numpy/reductions.js';
+
+const float = (x: Operand, where: string): NDArray => { const a = asArray(x, where); return convertElementType(a, toInexact(a.dtype)); };
+
+/** max(x, 0); the derivative at 0 is 0. */
+export const relu = (x: Operand): NDArray => functions.relu(asArray(x, 'nn.relu'));
+/** 1 / (1 + exp(-x)). */
+export const sigmoid = (x: Operand): NDArray => functions.logistic(float(x, 'nn.sigmoid'));
+export const tanh = (x: Operand): NDArray => functions.tanh(float(x, 'nn.tanh'));
+/** x · sigmoid(x). */
+export const silu = (x: Operand): NDArray => { const a = float(x, 'nn.silu'); return mul(a, functions.logistic(a)); };
+export const swish = silu;
+
+interface AxisOption { axis?: number }
+const alongAxis = (name: string, f: (x: NDArray, axis: number) => NDArray) => (x: Operand, options?: AxisOption): NDArray => {
+  const { axis = -1 } = checkOptions(`nn.${name}`, options, ['axis']);
+  const a = float(x, `nn.${name}`);
+  return f(a, canonicalAxis(axis, a.ndim, `nn.${name}`));
+};
+export const softmax = alongAxis('softmax', soft.softmax);
+export const logSoftmax = alongAxis('logSoftmax', soft.logSoftmax);
+
+/** A last axis (or `axis`) with 1 at each index and 0 elsewhere; indices out of range give zeros. */
+export function oneHot(x: Operand, numClasses: number, options?: { dtype?: DType; axis?: number }): NDArray {
+  const { dtype = 'float32', axis = -1 } = checkOptions('nn.oneHot', options, ['dtype', 'axis']);
+  if (!Number.isInteger(numClasses) || numClasses < 0) throw new ShapeError(`nn.oneHot: numClasses must be a whole number, got ${numClasses}.`);
+  const a = asArray(x, 'nn.oneHot');
+  const at = canonicalAxis(axis, a.ndim + 1, 'nn.oneHot');
+  const insert = (n: number) => [...a.shape.slice(0, at), n, ...a.shape.slice(at)];
+  const classes = reshape(iota(a.dtype === 'bool' ? 'int32' : a.dtype, [numClasses]), insert(numClasses).map((_, i) => (i === at ? numClasses : 1)));
+  return convertElementType(eq(reshape(a.dtype === 'bool' ? convertElementType(a, 'int32') : a, insert(1)), classes), dtype);
+}

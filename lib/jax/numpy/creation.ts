@@ -1,0 +1,116 @@
+/** Making arrays. */
+import { checkOptions } from '../../runtime/options.js';
+import { ShapeError, TypeError } from '../../runtime/errors.js';
+import { ConcreteArray, NDArray, Scalar, aval, fromBytes, isArray, type NestedList } from '../array.js';
+import type { Shape } from '../dims.js';
+import { checkDType, dtypeOfTypedArray, encode, isFloat, type DType, type TypedArray } from '../dtypes.js';
+import { convertElementType } from '../primitives/convert.js';
+import { iota } from '../primitives/indexing.js';
+import { add, eq, mul } from '../primitives/arithmetic.js';
+import { expandTo } from '../primitives/shape.js';
+
+export interface DTypeOption { dtype?: DType }
+/** What becomes an array. */
+export type ArrayLike = NDArray | NestedList | TypedArray;
+
+export function checkShape(where: string, shape: unknown): Shape {
+  const list = typeof shape === 'number' ? [shape] : shape;
+  if (!globalThis.Array.isArray(list) || list.some((d) => typeof d === 'number' && !(Number.isInteger(d) && d >= 0))) throw new ShapeError(`${where}: a shape is a list of whole numbers, got ${JSON.stringify(shape)}.`);
+  return list as Shape;
+}
+
+/** An array from nested lists, a number, a typed array or an array, by copy. `jnp.array([1, 2])` is float32; typed arrays keep their dtype. */
+export function array(data: ArrayLike, options?: DTypeOption & { copy?: boolean }): NDArray {
+  const { dtype, copy = true } = checkOptions('jnp.array', options, ['dtype', 'copy']);
+  if (dtype !== undefined) checkDType(dtype, 'jnp.array');
+  if (isArray(data)) return convertElementType(data instanceof Scalar && !dtype ? new Scalar(data.value, data.dtype, false) : data, dtype ?? data.dtype);
+  const kept = dtypeOfTypedArray(data);
+  if (kept) return typed(data as TypedArray, kept, dtype, copy);
+  if (ArrayBuffer.isView(data)) throw new TypeError('jnp.array: this kind of view has no dtype; pass a typed array.');
+  const flat: (number | bigint | boolean)[] = [];
+  const shape: number[] = [];
+  const walk = (x: NestedList, depth: number): void => {
+    if (globalThis.Array.isArray(x)) {
+      if (shape.length === depth) {
+        if (flat.length) throw new ShapeError('jnp.array: the nested lists have different depths.');
+        shape.push(x.length);
+      } else if (shape[depth] !== x.length) throw new ShapeError(`jnp.array: the nested lists have different lengths at depth ${depth}: ${shape[depth]} and ${x.length}.`);
+      x.forEach((y) => walk(y, depth + 1));
+      return;
+    }
+    if (depth !== shape.length) throw new ShapeError('jnp.array: the nested lists have different depths.');
+    if (typeof x !== 'number' && typeof x !== 'bigint' && typeof x !== 'boolean') throw new TypeError(`jnp.array: expected numbers, bigints or booleans, got ${x === null ? 'null' : typeof x}.`);
+    flat.push(x);
+  };
+  walk(data as NestedList, 0);
+  const natural: DType = flat.length && flat.every((x) => typeof x === 'boolean') ? 'bool' : flat.some((x) => typeof x === 'bigint') ? 'int64' : 'float32';
+  const chosen = dtype ?? natural;
+  if (chosen === 'int64' || chosen === 'uint64') for (const x of flat) if (typeof x === 'number' && !Number.isFinite(x)) throw new TypeError(`jnp.array: ${x} cannot be ${chosen}.`);
+  return new ConcreteArray(aval(shape, chosen), encode(chosen, flat));
+}
+
+function typed(data: TypedArray, kept: DType, dtype: DType | undefined, copy: boolean): NDArray {
+  const { buffer } = data;
+  const shape = [data.length];
+  const whole = buffer instanceof ArrayBuffer && !buffer.resizable && data.byteOffset === 0 && data.byteLength === buffer.byteLength;
+  // Taking over detaches the caller's buffer; shared and resizable ones are always copied.
+  const result = !copy && whole ? new ConcreteArray(aval(shape, kept), buffer.transfer()) : fromBytes(kept, shape, data);
+  return dtype && dtype !== kept ? convertElementType(result, dtype) : result;
+}
+
+/** As `array`, but an array of the wanted dtype is returned as it is. */
+export const asarray = (data: ArrayLike, options?: DTypeOption): NDArray => {
+  const { dtype } = checkOptions('jnp.asarray', options, ['dtype']);
+  return isArray(data) && !(data instanceof Scalar) && (!dtype || data.dtype === dtype) ? data : array(data, { dtype });
+};
+
+/** An array full of one value; float32 unless a dtype is given or the value is an array or boolean. */
+export function full(shape: Shape | number, value: ArrayLike | boolean, options?: DTypeOption): NDArray {
+  const { dtype } = checkOptions('jnp.full', options, ['dtype']);
+  const to = checkShape('jnp.full', shape);
+  if (isArray(value) && !(value instanceof Scalar)) return expandTo(dtype ? convertElementType(value, dtype) : value, to);
+  const v = isArray(value) ? (value as Scalar).value : (value as number | boolean | bigint);
+  const chosen = checkDType(dtype ?? (typeof v === 'boolean' ? 'bool' : 'float32'), 'jnp.full');
+  return filled(v, chosen, to);
+}
+const filled = (value: number | bigint | boolean, dtype: DType, shape: Shape): NDArray => {
+  const s = new Scalar(isFloat(dtype) ? Number(value) : dtype === 'bool' ? Boolean(value) : typeof value === 'bigint' ? value : Math.trunc(Number(value)), dtype, false);
+  return shape.length === 0 ? asStrong(s) : expandTo(s, shape);
+};
+const asStrong = (s: Scalar): NDArray => array(s);
+
+export const zeros = (shape: Shape | number, options?: DTypeOption): NDArray => full(shape, 0, { dtype: 'float32', ...checkOptions('jnp.zeros', options, ['dtype']) });
+export const ones = (shape: Shape | number, options?: DTypeOption): NDArray => full(shape, 1, { dtype: 'float32', ...checkOptions('jnp.ones', options, ['dtype']) });
+const like = (x: ArrayLike): NDArray => asarray(x);
+export const zerosLike = (x: ArrayLike, options?: DTypeOption): NDArray => filled(0, checkOptions('jnp.zerosLike', options, ['dtype']).dtype ?? like(x).dtype, like(x).shape);
+export const onesLike = (x: ArrayLike, options?: DTypeOption): NDArray => filled(1, checkOptions('jnp.onesLike', options, ['dtype']).dtype ?? like(x).dtype, like(x).shape);
+export const fullLike = (x: ArrayLike, value: number | boolean, options?: DTypeOption): NDArray => filled(value, checkOptions('jnp.fullLike', options, ['dtype']).dtype ?? like(x).dtype, like(x).shape);
+
+/** `start, start + step, …` below `stop`; one argument is `stop`. Whole numbers give int32, others float32. */
+export function arange(start: number, stop?: number | DTypeOption, step: number | DTypeOption = 1, options?: DTypeOption): NDArray {
+  const numbers = [start, stop, step].filter((x): x is number => typeof x === 'number');
+  const given = [stop, step, options].find((x) => typeof x === 'object') as DTypeOption | undefined;
+  const { dtype } = checkOptions('jnp.arange', given, ['dtype']);
+  const [from, to, by] = typeof stop === 'number' ? [start, stop, typeof step === 'number' ? step : 1] : [0, start, 1];
+  if (by === 0 || numbers.some((x) => !Number.isFinite(x))) throw new ShapeError(`jnp.arange: start, stop and step must be finite and step not 0, got ${from}, ${to}, ${by}.`);
+  const n = Math.max(0, Math.ceil((to - from) / by));
+  const chosen = checkDType(dtype ?? (numbers.every(Number.isInteger) ? 'int32' : 'float32'), 'jnp.arange');
+  const whole = Number.isInteger(from) && Number.isInteger(by);
+  const index = iota(whole ? chosen : 'float32', [n]);
+  return convertElementType(add(by === 1 ? index : mul(index, by), from), chosen);
+}
+
+/** `num` evenly spaced values from `start` to `stop`, both included unless `endpoint` is false. */
+export function linspace(start: number, stop: number, num = 50, options?: DTypeOption & { endpoint?: boolean }): NDArray {
+  const { dtype = 'float32', endpoint = true } = checkOptions('jnp.linspace', options, ['dtype', 'endpoint']);
+  const count = endpoint ? num - 1 : num;
+  return array(globalThis.Array.from({ length: num }, (_, i) => (count === 0 ? start : i === count ? stop : start + ((stop - start) * i) / count)), { dtype });
+}
+
+/** Ones on the diagonal of an [n, m] matrix. */
+export function eye(n: number, options?: DTypeOption & { m?: number; k?: number }): NDArray {
+  const { dtype = 'float32', m = n, k = 0 } = checkOptions('jnp.eye', options, ['dtype', 'm', 'k']);
+  const rows = iota('int32', [n, m], 0);
+  return convertElementType(eq(add(rows, k), iota('int32', [n, m], 1)), checkDType(dtype, 'jnp.eye'));
+}
+export const identity = (n: number, options?: DTypeOption): NDArray => eye(n, options);

@@ -1,0 +1,23 @@
+/** `jax.numpy`. */
+export * from './creation.js';
+export * from './ufuncs.js';
+export * from './reductions.js';
+export * from './manipulation.js';
+export * from './products.js';
+export { isArray } from '../array.js';
+
+import type { NDArray } from '../array.js';
+import { asArray, type Operand } from '../primitives/primitive.js';
+import type { DType } from '../dtypes.js';
+import { convertElementType } from '../primitives/convert.js';
+
+export const inf = Infinity;
+export const nan = NaN;
+export const pi = Math.PI;
+export const e = Math.E;
+export const newaxis = null;
+/** The shape as a list. */
+export const shape = (x: Operand): number[] => [...asArray(x, 'jnp.shape').shape];
+export const ndim = (x: Operand): number => asArray(x, 'jnp.ndim').ndim;
+/** The elements converted to `dtype`. */
+export const astype = (x: Operand, dtype: DType): NDArray => convertElementType(asArray(x, 'jnp.astype'), dtype);

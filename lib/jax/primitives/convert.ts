@@ -1,0 +1,49 @@
+/** Changes of element type, and the operations that only pass a value on. */
+import { NDArray, Scalar } from '../array.js';
+import { bind } from '../core.js';
+import { DTYPES, isFloat, type DType } from '../dtypes.js';
+import { TypeError } from '../../runtime/errors.js';
+import { elementwise } from './elementwise.js';
+import { primitive, type Primitive } from './primitive.js';
+
+export const convertP = elementwise({
+  name: 'convert_element_type', opcode: 'CONVERT',
+  result: (_inputs, { dtype }) => dtype,
+  rule: (ct, [x]) => [isFloat(x.dtype) && isFloat(ct.dtype) ? () => convertElementType(ct, x.dtype) : null],
+  onnx: (g, [x], { dtype }) => g.cast(x, dtype),
+});
+
+export const bitcastP = elementwise({
+  name: 'bitcast_convert_type', opcode: 'BITCAST', rule: null,
+  result: ([a], { dtype }) => {
+    if (DTYPES[a.dtype].size !== DTYPES[dtype as DType].size) throw new TypeError(`bitcastConvertType: ${a.dtype} and ${dtype} differ in size; choose a dtype of ${DTYPES[a.dtype].size} bytes.`);
+    return dtype;
+  },
+  onnx: () => { throw new TypeError('bitcastConvertType has no ONNX operator in this opset and cannot be written to a file for others.'); },
+});
+
+/** The same value of which no derivative passes. */
+export const stopGradientP: Primitive = primitive({
+  name: 'stop_gradient',
+  shape: ([a]) => [a],
+  vjp: null,
+  batch: (inputs, axes) => [bind(stopGradientP, inputs), [axes[0]]],
+  lower: (g, [x]) => [g.node('Identity', [x])],
+  view: true,
+});
+
+/** The elements as `dtype`; the array itself where it has that dtype already. */
+export function convertElementType(x: NDArray, dtype: DType): NDArray {
+  if (x instanceof Scalar) {
+    if (x.dtype === dtype && !x.weakType) return x;
+    return new Scalar(dtype === 'bool' ? Boolean(x.value) : isFloat(dtype) ? Number(x.value) : truncated(x.value), dtype, false);
+  }
+  return x.dtype === dtype ? x : bind(convertP, [x], { dtype })[0];
+}
+const truncated = (v: number | bigint | boolean): number | bigint => (typeof v === 'bigint' ? v : Math.trunc(Number(v)));
+
+/** The same bits read as another dtype of the same width. */
+export const bitcastConvertType = (x: NDArray, dtype: DType): NDArray => bind(bitcastP, [x], { dtype })[0];
+
+/** The value, for which every derivative is zero. As `jax.lax.stop_gradient`. */
+export const stopGradient = (x: NDArray): NDArray => bind(stopGradientP, [x])[0];

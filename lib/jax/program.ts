@@ -1,0 +1,203 @@
+/** Compiled programs: a traced program, lowered, in a session, with memory in and memory out. */
+import type { Memory, NativeBinding, NativeSession, NativeTensor } from '../runtime/addon.js';
+import { engine as loadEngine } from '../runtime/engines.js';
+import { ValueError } from '../runtime/errors.js';
+import { Graph } from '../lowering/graph.js';
+import { lowerProgram } from '../lowering/lower.js';
+import { pairDonated, type InPlace } from '../lowering/fusion.js';
+import { serialize } from '../lowering/model.js';
+import { ConcreteArray, NDArray, aval, cpu, expectConcrete, formatAval, type Aval, type Device } from './array.js';
+import { config, type EngineName } from './config.js';
+import { Literal, formatJaxpr, type Atom, type Jaxpr, type Var } from './core.js';
+import { dims } from './dims.js';
+import { DTYPES, encode } from './dtypes.js';
+
+export interface Target { readonly engine: EngineName; readonly device: Device }
+
+/** Where a computation goes that does not say. */
+export const defaultTarget = (): Target => {
+  const device = config.defaultDevice ?? cpu;
+  return { engine: (device.engine as EngineName | undefined) ?? config.engine, device };
+};
+
+const byteLength = (a: Aval): number => dims.size(a.shape) * DTYPES[a.dtype].size;
+const spec = (a: Aval) => ({ dtype: a.dtype, shape: a.shape });
+
+/** The bytes of the model that a program becomes; `inPlace` as the fusion pass settled it. */
+export function buildModel(jaxpr: Jaxpr, wanted: InPlace, custom: boolean) {
+  const used = new Set<Atom>([...jaxpr.equations.flatMap((e) => e.inputs)]);
+  const graph = new Graph(custom);
+  const names = jaxpr.inputs.map((v, i) => (used.has(v) || [...wanted.values()].includes(i) ? graph.input(`i${i}`, v.aval.dtype, v.aval.shape) : ''));
+  // What is an input or a constant already goes around the graph.
+  const computed = jaxpr.outputs.map((a) => !(a instanceof Literal) && !jaxpr.inputs.includes(a as Var));
+  const first = jaxpr.outputs.map((a, k) => computed[k] && jaxpr.outputs.indexOf(a) === k);
+  const inner: Jaxpr = { ...jaxpr, outputs: jaxpr.outputs.filter((_, k) => first[k]) };
+  const position = jaxpr.outputs.map((_, k) => first.slice(0, k).filter(Boolean).length);
+  const lowered = lowerProgram(graph, inner, names, new Map([...wanted].map(([k, j]) => [position[k], j])));
+  const inPlace = new Map<number, number>();
+  jaxpr.outputs.forEach((_, k) => { if (first[k] && lowered.inPlace.has(position[k])) inPlace.set(k, lowered.inPlace.get(position[k])!); });
+  /** The program's output behind each of the graph's. */
+  const fresh: number[] = [];
+  jaxpr.outputs.forEach((a, k) => {
+    if (!first[k] || inPlace.has(k)) return;
+    fresh.push(k);
+    const name = lowered.outputs[position[k]]!;
+    // A graph's output must be made by a node, and by one only.
+    const own = graph.nodes.some((n) => n.outputs.includes(name)) && !graph.outputs.some((o) => o.name === name);
+    graph.output(own ? name : graph.node('Identity', [name]), a.aval.dtype, a.aval.shape);
+  });
+  if (lowered.token) graph.output(lowered.token, 'bool', [1]);
+  const inputs = jaxpr.inputs.flatMap((_, i) => (names[i] ? [i] : []));
+  return { graph, inputs, fresh, inPlace, token: lowered.token !== null };
+}
+
+/** A program ready to run. Its inputs are those of the Jaxpr, captured arrays first. */
+export class Program {
+  readonly inPlace: InPlace;
+  readonly modelBytes: number;
+  readonly #session: NativeSession | null;
+  readonly #binding: NativeBinding | null;
+  readonly #inputs: readonly number[];
+  readonly #fresh: readonly number[];
+  readonly #avals: readonly Aval[];
+  readonly #sizes: readonly number[];
+  readonly #around: readonly (number | ConcreteArray | null)[];
+  readonly #twin: readonly number[];
+  readonly #token: ArrayBuffer | null;
+
+  constructor(readonly jaxpr: Jaxpr, readonly target: Target, readonly donated: readonly number[] = [], pairs?: InPlace, fixed = true) {
+    const onCpu = target.device.platform === 'cpu';
+    const built = buildModel(jaxpr, onCpu ? pairs ?? pairDonated(jaxpr, donated) : new Map(), onCpu);
+    this.inPlace = built.inPlace;
+    this.#inputs = built.inputs;
+    this.#fresh = built.fresh;
+    this.#token = built.token ? new ArrayBuffer(1) : null;
+    this.#avals = jaxpr.outputs.map((a) => aval(a.aval.shape, a.aval.dtype, a.aval.weak));
+    this.#sizes = fixed ? this.#avals.map(byteLength) : [];
+    this.#around = jaxpr.outputs.map((a) => (a instanceof Literal ? new ConcreteArray(a.aval, encode(a.aval.dtype, [a.value])) : jaxpr.inputs.includes(a) ? jaxpr.inputs.indexOf(a) : null));
+    this.#twin = jaxpr.outputs.map((a) => jaxpr.outputs.indexOf(a));
+    if (jaxpr.equations.length === 0 && this.inPlace.size === 0) {
+      this.modelBytes = 0;
+      this.#session = this.#binding = null;
+      return;
+    }
+    const model = serialize(built.graph);
+    this.modelBytes = model.byteLength;
+    this.#session = loadEngine(target.engine).createSession(model, onCpu ? {} : { device: 'cuda', deviceId: target.device.id });
+    this.#binding = fixed ? this.#session.bind(this.#inputs.map((i) => spec(jaxpr.inputs[i].aval)), [...this.#fresh.map((k) => spec(this.#avals[k])), ...(this.#token ? [{ dtype: 'bool' as const, shape: [1] }] : [])]) : null;
+  }
+
+  /** Runs and blocks. `inputs` are checked by the caller to have the program's types. */
+  run(inputs: readonly ConcreteArray[]): ConcreteArray[] {
+    if (this.donated.length > 1) this.#refuseTwice(inputs);
+    const memory = this.#memory(inputs);
+    this.#binding?.run(memory);
+    const donated = this.donated.map((i) => inputs[i].donate('to a compiled function'));
+    return this.#results(inputs, memory, donated);
+  }
+
+  /** As `run`, on the engine's own thread. Donated arrays are gone from the call on, and back if the run fails. */
+  async runAsync(inputs: readonly ConcreteArray[], signal?: AbortSignal): Promise<ConcreteArray[]> {
+    this.#refuseTwice(inputs);
+    const memory = this.#memory(inputs);
+    const donated = this.donated.map((i) => inputs[i].donate('to a compiled function'));
+    try {
+      await this.#binding?.runAsync(memory, signal);
+    } catch (error) {
+      this.donated.forEach((i, k) => inputs[i].restore(donated[k]));
+      throw error;
+    }
+    return this.#results(inputs, memory, donated);
+  }
+
+  /** For programs with open dimensions: shapes come with the arrays, results' shapes from the caller. */
+  runOpen(inputs: readonly NativeTensor[], outputs: readonly Aval[]): ConcreteArray[] {
+    const results = outputs.map((a) => ({ ...spec(a), data: this.#allocate(byteLength(a)) }));
+    this.#session!.run(this.#inputs.map((i) => inputs[i]), results);
+    return results.map((r, k) => new ConcreteArray(outputs[k], r.data, this.target.device));
+  }
+
+  dispose(): void {
+    this.#binding?.dispose();
+    this.#session?.dispose();
+  }
+
+  #allocate(bytes: number): Memory {
+    const { device, engine } = this.target;
+    return device.platform === 'cpu' ? new ArrayBuffer(bytes) : loadEngine(engine).allocate(bytes, device.id);
+  }
+
+  #memory(inputs: readonly ConcreteArray[]): Memory[] {
+    const memory: Memory[] = [];
+    for (const i of this.#inputs) memory.push(inputs[i].memory);
+    for (const k of this.#fresh) memory.push(this.#allocate(this.#sizes[k]));
+    if (this.#token) memory.push(this.#token);
+    return memory;
+  }
+
+  #results(inputs: readonly ConcreteArray[], memory: readonly Memory[], donated: readonly Memory[]): ConcreteArray[] {
+    const { device } = this.target;
+    const results: ConcreteArray[] = [];
+    let at = this.#inputs.length;
+    for (let k = 0; k < this.#avals.length; k++) {
+      const around = this.#around[k];
+      const source = this.inPlace.get(k);
+      if (this.#twin[k] !== k) results.push(results[this.#twin[k]]);
+      else if (source !== undefined) results.push(new ConcreteArray(this.#avals[k], donated[this.donated.indexOf(source)], device));
+      else if (around === null) results.push(new ConcreteArray(this.#avals[k], memory[at++], device));
+      else if (typeof around !== 'number') results.push(around);
+      else {
+        const d = this.donated.indexOf(around);
+        results.push(d < 0 ? inputs[around] : new ConcreteArray(inputs[around].aval, donated[d], inputs[around].device));
+      }
+    }
+    return results;
+  }
+
+  #refuseTwice(inputs: readonly ConcreteArray[]): void {
+    for (const i of this.donated) {
+      const again = inputs.indexOf(inputs[i]) !== i ? inputs.indexOf(inputs[i]) : inputs.indexOf(inputs[i], i + 1);
+      if (again >= 0) throw new ValueError(`The array ${formatAval(inputs[i])} is donated and also given a second time (inputs ${i} and ${again}): donate a copy, or do not donate it.`);
+    }
+  }
+}
+
+/** Least recently used first; `dispose` where an entry leaves. */
+class Cache {
+  readonly #entries = new Map<string, Program>();
+  #bytes = 0;
+  constructor(readonly limit: number, readonly dispose: boolean) {}
+  // A session costs about this much beside its model.
+  static cost(p: Program): number { return 120_000 + 2 * p.modelBytes; }
+  get(key: string, make: () => Program): Program {
+    let found = this.#entries.get(key);
+    if (found) this.#entries.delete(key);
+    else {
+      found = make();
+      this.#bytes += Cache.cost(found);
+    }
+    this.#entries.set(key, found);
+    for (const [old, p] of this.#entries) {
+      if (this.#bytes <= this.limit || old === key) break;
+      this.#entries.delete(old);
+      this.#bytes -= Cache.cost(p);
+      if (this.dispose) p.dispose();
+    }
+    return found;
+  }
+}
+
+/** Programs by text; those that leave are freed by the collector, since a jitted function may still hold them. */
+const programs = new Cache(128 << 20, false);
+/** Single operations, which only their own call uses. */
+export const eagerPrograms = new Cache(64 << 20, true);
+
+export function compile(jaxpr: Jaxpr, target: Target = defaultTarget(), donated: readonly number[] = [], pairs?: InPlace): Program {
+  const key = `${target.engine} ${target.device} ${donated.join()} ${pairs ? [...pairs].join(';') : ''} ${formatJaxpr(jaxpr)}`;
+  return programs.get(key, () => new Program(jaxpr, target, donated, pairs));
+}
+
+/** Compiles and runs a program on concrete values. */
+export function execute(jaxpr: Jaxpr, inputs: readonly NDArray[]): ConcreteArray[] {
+  return compile(jaxpr).run(inputs.map((x) => expectConcrete(x, 'A compiled program')));
+}

@@ -1,0 +1,214 @@
+/**
+ * `jax.random`: counter-based random numbers, equal to JAX's in every bit for bits, uniforms and what is made of them
+ * (both threefry modes; `config.threefryPartitionable`). Each sampler is one compiled program: its elementwise part is
+ * fused behind the bits.
+ */
+import { checkOptions } from '../runtime/options.js';
+import { ShapeError, TypeError, ValueError } from '../runtime/errors.js';
+import { NDArray, Scalar, isArray } from './array.js';
+import { config } from './config.js';
+import { bind, currentFrame, trace } from './core.js';
+import { DTYPES, TYPED_ARRAYS, checkDType, decodeAt, encode, isFloat, isUnsigned, type DType } from './dtypes.js';
+import type { Shape } from './dims.js';
+import { apply } from './autodiff.js';
+import { array, checkShape } from './numpy/creation.js';
+import * as lax from './primitives/arithmetic.js';
+import { bitcastConvertType, convertElementType } from './primitives/convert.js';
+import { erf, erfInv, log } from './primitives/functions.js';
+import { gather, iota } from './primitives/indexing.js';
+import type { Operand } from './primitives/primitive.js';
+import { argmax as argmaxAxis, argsort } from './primitives/reduce.js';
+import { randomBitsP, randomFoldInP, randomSplitP, type Width } from './primitives/random.js';
+import { concatenate, expandTo, reshape, slice } from './primitives/shape.js';
+
+/** A key from a whole number: uint32[2], as `jax.random.PRNGKey`. Only the low 32 bits count. */
+export function PRNGKey(seed: number | bigint | NDArray): NDArray {
+  if (isArray(seed)) {
+    if (seed.ndim !== 0 || isFloat(seed.dtype)) throw new TypeError(`random.PRNGKey: the seed must be a whole number or an integer scalar, got ${seed}.`);
+    const low = reshape(convertElementType(seed, 'uint32'), [1]);
+    return concatenate([expandTo(new Scalar(0, 'uint32', false), [1]), low], 0);
+  }
+  if (typeof seed !== 'bigint' && !Number.isSafeInteger(seed)) throw new TypeError(`random.PRNGKey: the seed must be a whole number, got ${String(seed)}.`);
+  return array(new Uint32Array([0, Number(BigInt.asUintN(32, BigInt(seed)))]));
+}
+/** As `PRNGKey`: keys are plain arrays here. */
+export const key = PRNGKey;
+
+const mode = () => config.threefryPartitionable;
+
+/** `num` new keys: uint32[num, 2]. */
+export function split(k: NDArray, num = 2): NDArray {
+  if (!Number.isInteger(num) || num < 0) throw new ValueError(`random.split: num must be a whole number, got ${num}.`);
+  return bind(randomSplitP, [k], { num, partitionable: mode() })[0];
+}
+/** A key from a key and an integer. */
+export function foldIn(k: NDArray, data: number | NDArray): NDArray {
+  const d = isArray(data) ? convertElementType(data, 'uint32') : new Scalar(Number(BigInt.asUintN(32, BigInt(data))), 'uint32', false);
+  return bind(randomFoldInP, [k, d])[0];
+}
+
+/** Runs a sampler as one program where no trace is open. */
+const together = (f: (...xs: NDArray[]) => NDArray, ...inputs: NDArray[]): NDArray =>
+  (currentFrame() ? f(...inputs) : apply(trace((...xs) => [f(...xs)], inputs.map((x) => x.aval)), inputs)[0]);
+
+const words = (k: NDArray, width: Width, shape: Shape): NDArray => bind(randomBitsP, [k], { shape, width, partitionable: mode() })[0];
+
+/** Uniform unsigned integers of a dtype. */
+export function bits(k: NDArray, shape: Shape = [], options?: { dtype?: DType }): NDArray {
+  const { dtype = 'uint32' } = checkOptions('random.bits', options, ['dtype']);
+  if (!isUnsigned(dtype)) throw new TypeError(`random.bits: expected an unsigned integer dtype, got ${dtype}.`);
+  return words(k, (DTYPES[dtype].size * 8) as Width, checkShape('random.bits', shape));
+}
+
+function float(where: string, dtype: DType): DType {
+  if (!isFloat(checkDType(dtype, where))) throw new TypeError(`${where}: expected a floating-point dtype, got ${dtype}.`);
+  return dtype;
+}
+
+/** Multiples of 2⁻ᵐ in [0, 1), m the mantissa bits. */
+function unit(k: NDArray, shape: Shape, dtype: DType): NDArray {
+  switch (dtype) {
+    case 'float32': return lax.sub(bitcastConvertType(lax.bitwiseOr(lax.shiftRightLogical(words(k, 32, shape), 9), 0x3f800000), 'float32'), 1);
+    case 'float64': {
+      const mantissa = convertElementType(bind(lax.shiftRightLogicalP, [words(k, 64, shape), new Scalar(12n, 'uint64', false)])[0], 'float64');
+      return lax.mul(mantissa, 2 ** -52);
+    }
+    // The mantissa times its unit: exact, and needs no half-precision bit patterns.
+    case 'float16': return convertElementType(lax.mul(convertElementType(lax.shiftRightLogical(convertElementType(words(k, 16, shape), 'uint32'), 6), 'float32'), 2 ** -10), 'float16');
+    default: return convertElementType(lax.mul(convertElementType(lax.shiftRightLogical(convertElementType(words(k, 8, shape), 'uint32'), 1), 'float32'), 2 ** -7), 'bfloat16');
+  }
+}
+
+const bound = (x: Operand, dtype: DType): NDArray => (isArray(x) ? convertElementType(x, dtype) : new Scalar(rounded(Number(x), dtype), dtype, false));
+/** A number as the nearest of `dtype`. */
+function rounded(x: number, dtype: DType): number {
+  return Number(decodeAt(dtype, new TYPED_ARRAYS[dtype](encode(dtype, [x])), 0));
+}
+
+/** max(low, unit·(high - low) + low), the product and sum rounded once. */
+function uniformIn(k: NDArray, shape: Shape, dtype: DType, low: NDArray, high: NDArray): NDArray {
+  const span = low instanceof Scalar && high instanceof Scalar ? new Scalar(rounded(Number(high.value) - Number(low.value), dtype), dtype, false) : lax.sub(high, low);
+  return lax.max(low, lax.fma(unit(k, shape, dtype), span, low));
+}
+
+export interface UniformOptions { dtype?: DType; minval?: Operand; maxval?: Operand }
+/** Uniform in [minval, maxval). */
+export function uniform(k: NDArray, shape: Shape = [], options?: UniformOptions): NDArray {
+  const { dtype = 'float32', minval = 0, maxval = 1 } = checkOptions('random.uniform', options, ['dtype', 'minval', 'maxval']);
+  float('random.uniform', dtype);
+  const to = checkShape('random.uniform', shape);
+  return together((kk, a, b) => uniformIn(kk, to, dtype, a, b), k, bound(minval, dtype), bound(maxval, dtype));
+}
+
+/** The number next to `x` towards `to`, both of `dtype`. */
+function nextAfter(x: number, to: number, dtype: DType): number {
+  if (x === to) return x;
+  const step = (data: { [i: number]: number | bigint }, up: boolean) => { data[0] = typeof data[0] === 'bigint' ? data[0] + (up ? 1n : -1n) : (data[0] as number) + (up ? 1 : -1); };
+  if (dtype === 'float64') { const f = new Float64Array([x]); step(new BigInt64Array(f.buffer), x < to === x > 0); return f[0]; }
+  if (dtype === 'float32') { const f = new Float32Array([x]); step(new Int32Array(f.buffer), x < to === x > 0); return f[0]; }
+  const raw = new Uint16Array(encode(dtype, [x]));
+  step(raw, x < to === x > 0);
+  return Number(decodeAt(dtype, raw, 0));
+}
+
+/** Standard normal: √2·erf⁻¹(u), u uniform in (-1, 1). */
+export function normal(k: NDArray, shape: Shape = [], options?: { dtype?: DType }): NDArray {
+  const { dtype = 'float32' } = checkOptions('random.normal', options, ['dtype']);
+  float('random.normal', dtype);
+  const to = checkShape('random.normal', shape);
+  const low = new Scalar(nextAfter(-1, 0, dtype), dtype, false);
+  return together((kk) => lax.mul(erfInv(uniformIn(kk, to, dtype, low, new Scalar(1, dtype, false))), rounded(Math.SQRT2, dtype)), k);
+}
+
+/** Standard normal within (lower, upper), by inversion. */
+export function truncatedNormal(k: NDArray, lower: Operand, upper: Operand, shape?: Shape, options?: { dtype?: DType }): NDArray {
+  const { dtype = 'float32' } = checkOptions('random.truncatedNormal', options, ['dtype']);
+  float('random.truncatedNormal', dtype);
+  const [lo, hi] = [bound(lower, dtype), bound(upper, dtype)];
+  const to = checkShape('random.truncatedNormal', shape ?? (lo.ndim >= hi.ndim ? lo.shape : hi.shape));
+  const root2 = new Scalar(rounded(Math.SQRT2, dtype), dtype, false);
+  return together((kk, l, h) => {
+    const u = uniformIn(kk, to, dtype, erf(lax.div(l, root2)), erf(lax.div(h, root2)));
+    const out = lax.mul(root2, erfInv(u));
+    const inside = (x: NDArray, towards: number) => (isHalfLike(dtype) ? x : lax.nextafter(x, new Scalar(towards, dtype, false)));
+    return lax.min(lax.max(out, inside(l, Infinity)), inside(h, -Infinity));
+  }, k, lo, hi);
+}
+const isHalfLike = (d: DType): boolean => d === 'float16' || d === 'bfloat16';
+
+/** True with probability `p`. */
+export function bernoulli(k: NDArray, p: Operand = 0.5, shape?: Shape): NDArray {
+  const q = isArray(p) ? p : bound(p, 'float32');
+  const dtype = isFloat(q.dtype) ? q.dtype : 'float32';
+  const to = checkShape('random.bernoulli', shape ?? q.shape);
+  return together((kk, pp) => lax.lt(uniformIn(kk, to, dtype, new Scalar(0, dtype, false), new Scalar(1, dtype, false)), pp), k, convertElementType(q, dtype));
+}
+
+/** Uniform integers in [minval, maxval). */
+export function randint(k: NDArray, shape: Shape, minval: Operand, maxval: Operand, options?: { dtype?: DType }): NDArray {
+  const { dtype = 'int32' } = checkOptions('random.randint', options, ['dtype']);
+  if (isFloat(checkDType(dtype, 'random.randint')) || dtype === 'bool') throw new TypeError(`random.randint: expected an integer dtype, got ${dtype}.`);
+  const wide: DType = dtype === 'int64' || dtype === 'uint64' ? dtype : isUnsigned(dtype) && DTYPES[dtype].size === 4 ? 'uint32' : 'int32';
+  if (wide === 'int64' || wide === 'uint64') throw new TypeError(`random.randint: ${dtype} is not supported; draw int32 or uint32.`);
+  const to = checkShape('random.randint', shape);
+  const [least, most] = DTYPES[dtype].size < 4 ? (isUnsigned(dtype) ? [0, 2 ** (8 * DTYPES[dtype].size) - 1] : [-(2 ** (8 * DTYPES[dtype].size - 1)), 2 ** (8 * DTYPES[dtype].size - 1) - 1]) : wide === 'uint32' ? [0, 2 ** 32 - 1] : [-(2 ** 31), 2 ** 31 - 1];
+  // A maxval beyond the type means that its largest value is drawn too.
+  const beyond = !isArray(maxval) && Number(maxval) > most;
+  const limit = (x: Operand) => (isArray(x) ? convertElementType(x, wide) : new Scalar(Math.min(most, Math.max(least, Number(x))), wide, false));
+  const out = together((kk, lo, hi) => {
+    const keys = split(kk, 2);
+    const row = (i: number) => reshape(slice(keys, [i, 0], [i + 1, 2]), [2]);
+    const [high, low] = [words(row(0), 32, to), words(row(1), 32, to)];
+    const span0 = lax.sub(asUnsigned(hi), asUnsigned(lo));
+    const span1 = lax.select(lax.le(hi, lo), new Scalar(1, 'uint32', false), span0);
+    const span = beyond ? lax.select(lax.gt(hi, lo), lax.add(span1, 1), span1) : span1;
+    const m = lax.rem(new Scalar(65536, 'uint32', false), span);
+    const factor = lax.rem(lax.mul(m, m), span);
+    const offset = lax.rem(lax.add(lax.mul(lax.rem(high, span), factor), lax.rem(low, span)), span);
+    return lax.add(lo, wide === 'uint32' ? offset : bitcastConvertType(offset, 'int32'));
+  }, k, limit(minval), limit(maxval));
+  return convertElementType(out, dtype);
+}
+const asUnsigned = (x: NDArray): NDArray => (x.dtype === 'uint32' ? x : bitcastConvertType(x, 'uint32'));
+
+/** A shuffled range, or an array shuffled along `axis`. */
+export function permutation(k: NDArray, x: number | NDArray, options?: { axis?: number }): NDArray {
+  const { axis = 0 } = checkOptions('random.permutation', options, ['axis']);
+  if (!isArray(x)) return shuffled(k, iota('int32', [x]));
+  if (x.ndim === 0) throw new ShapeError('random.permutation: expected a number or an array of rank 1 or more, got a scalar array.');
+  if (x.ndim === 1) return shuffled(k, x);
+  const at = axis < 0 ? axis + x.ndim : axis;
+  return gather(x, shuffled(k, iota('int32', [x.shape[at]])), at);
+}
+/** Sorts by random words, as often as makes equal words unlikely to matter. */
+function shuffled(k: NDArray, x: NDArray): NDArray {
+  const n = x.size;
+  const rounds = Math.ceil((3 * Math.log(Math.max(1, n))) / Math.log(2 ** 32 - 1));
+  return together((k0, x0) => {
+    let [kk, y] = [k0, x0];
+    for (let i = 0; i < rounds; i++) {
+      const keys = split(kk, 2);
+      kk = reshape(slice(keys, [0, 0], [1, 2]), [2]);
+      y = gather(y, argsort(words(reshape(slice(keys, [1, 0], [2, 2]), [2]), 32, [n]), 0), 0);
+    }
+    return y;
+  }, k, x);
+}
+
+const TINY: Partial<Record<DType, number>> = { float32: 2 ** -126, float64: 2 ** -1022, float16: 2 ** -14, bfloat16: 2 ** -126 };
+/** Standard Gumbel: -log(-log(u)). */
+export function gumbel(k: NDArray, shape: Shape = [], options?: { dtype?: DType }): NDArray {
+  const { dtype = 'float32' } = checkOptions('random.gumbel', options, ['dtype']);
+  float('random.gumbel', dtype);
+  const to = checkShape('random.gumbel', shape);
+  return together((kk) => lax.neg(log(lax.neg(log(uniformIn(kk, to, dtype, new Scalar(TINY[dtype]!, dtype, false), new Scalar(1, dtype, false)))))), k);
+}
+/** Indices drawn with probability softmax(logits) along `axis`. */
+export function categorical(k: NDArray, logits: NDArray, options?: { axis?: number; shape?: Shape }): NDArray {
+  const { axis = -1, shape } = checkOptions('random.categorical', options, ['axis', 'shape']);
+  const at = axis < 0 ? axis + logits.ndim : axis;
+  const batch = logits.shape.filter((_, i) => i !== at);
+  const lead = (shape ?? batch).slice(0, (shape ?? batch).length - batch.length);
+  const noise = gumbel(k, [...lead, ...logits.shape], { dtype: logits.dtype });
+  return argmaxAxis(lax.add(noise, logits), at + lead.length);
+}

@@ -1,0 +1,225 @@
+/**
+ * The fusion pass: which equations become one `hokku.Fused` node. The engine runs one kernel per operator and writes
+ * every intermediate to memory; a connected group of elementwise equations needs neither. The last node of a program
+ * with donated inputs is special: it writes their new values in place, and because it takes everything that reads the
+ * old values as inputs, it is its own barrier.
+ */
+import type { Atom, Equation, Jaxpr, Literal, Var } from '../jax/core.js';
+import type { Aval } from '../jax/array.js';
+import { dims } from '../jax/dims.js';
+import { DTYPES, type DType } from '../runtime/dtypes.js';
+import { OPCODES } from './opcodes.js';
+
+/** What happens with a value that a loop computed: a new output, or the memory of a donated input. */
+export interface Store { readonly atom: Atom; readonly inPlace?: Var }
+/** One iteration space: equations of one shape, in order. */
+export interface Loop { readonly equations: readonly Equation[]; readonly stores: readonly Store[]; readonly predicate?: Var }
+export type Step =
+  | { readonly kind: 'equation'; readonly equation: Equation }
+  | { readonly kind: 'fused'; readonly loops: readonly Loop[]; readonly barrier: readonly Atom[] };
+
+/** Which outputs are written into which inputs' memory. */
+export type InPlace = ReadonlyMap<number, number>;
+export interface Plan { readonly steps: readonly Step[]; readonly inPlace: InPlace }
+
+const LOADABLE = new Set<DType>(['float32', 'float64', 'int32', 'int64', 'uint32', 'uint8', 'bool']);
+export const isLiteral = (a: Atom): a is Literal => 'value' in a;
+const loadable = (a: Aval): boolean => LOADABLE.has(a.dtype);
+const fusable = (e: Equation): boolean => e.primitive.opcode !== undefined && e.outputs.every((v) => loadable(v.aval)) && e.inputs.every((a) => loadable(a.aval));
+
+/** A bias added to a product, and a ReLU on that: the engine's own Gemm does them while the result is in registers. */
+function leftToGemm(e: Equation, producer: ReadonlyMap<Atom, Equation>): boolean {
+  const made = (a: Atom) => producer.get(a)?.primitive.name;
+  if (e.primitive.name === 'add') return e.inputs.some((a, i) => made(a) === 'dot_general' && a.aval.shape.length === 2 && e.inputs[1 - i].aval.shape.length === 1);
+  if (e.primitive.name !== 'relu') return false;
+  const from = producer.get(e.inputs[0]);
+  return from !== undefined && (from.primitive.name === 'dot_general' || (from.primitive.name === 'add' && leftToGemm(from, producer)));
+}
+
+/** Pairs donated inputs with the outputs that replace them: the next of the same type, as in JAX. */
+export function pairDonated(jaxpr: Jaxpr, donated: readonly number[]): Map<number, number> {
+  const pairs = new Map<number, number>();
+  const free = [...donated];
+  jaxpr.outputs.forEach((out, k) => {
+    // An output that is an input goes around the program; it needs no memory.
+    if (isLiteral(out) || jaxpr.inputs.includes(out as Var) || jaxpr.outputs.indexOf(out) !== k) return;
+    const at = free.findIndex((j) => { const a = jaxpr.inputs[j].aval; return a.dtype === out.aval.dtype && dims.equalShapes(a.shape, out.aval.shape); });
+    if (at >= 0) pairs.set(k, free.splice(at, 1)[0]);
+  });
+  return pairs;
+}
+
+export function planFusion(jaxpr: Jaxpr, wanted: InPlace, predicate?: Var): Plan {
+  const producer = new Map<Atom, Equation>();
+  const users = new Map<Atom, (Equation | number)[]>();
+  const use = (a: Atom, by: Equation | number) => { if (!isLiteral(a)) users.set(a, [...(users.get(a) ?? []), by]); };
+  for (const e of jaxpr.equations) {
+    e.outputs.forEach((v) => producer.set(v, e));
+    e.inputs.forEach((a) => use(a, e));
+  }
+  jaxpr.outputs.forEach((a, k) => use(a, k));
+
+  // The update: equations that nothing but donated outputs needs.
+  const inPlace = new Map([...wanted].filter(([k]) => loadable(jaxpr.outputs[k].aval)));
+  const update = new Set<Equation>();
+  for (const e of [...jaxpr.equations].reverse()) {
+    if (!fusable(e)) continue;
+    const [out] = e.outputs;
+    const uses = users.get(out) ?? [];
+    if (uses.length && uses.every((u) => (typeof u === 'number' ? inPlace.has(u) : update.has(u) && dims.equalShapes(u.outputs[0].aval.shape, out.aval.shape)))) update.add(e);
+  }
+  const updates = loopsOf(jaxpr, [...jaxpr.equations].filter((e) => update.has(e)), inPlace);
+  // A donated input that another loop reads would change under its reader: that output gets memory of its own.
+  const stores = updates.flatMap((l, i) => l.stores.map((s) => ({ ...s, loop: i })));
+  for (const [k, j] of [...inPlace]) {
+    const target = jaxpr.inputs[j];
+    const mine = stores.find((s) => s.inPlace === target)!.loop;
+    const hazard = updates.some((l, i) => (i !== mine || !broadcastFree(l, target)) && reads(l, target));
+    if (hazard) inPlace.delete(k);
+  }
+  if (inPlace.size < wanted.size && inPlace.size < [...wanted].filter(([k]) => loadable(jaxpr.outputs[k].aval)).length) return planFusion(jaxpr, inPlace, predicate);
+
+  const steps = group(jaxpr, jaxpr.equations.filter((e) => !update.has(e)), producer, users);
+  if (updates.length) {
+    const loops = predicate ? updates.map((l) => ({ ...l, predicate })) : updates;
+    steps.push({ kind: 'fused', loops, barrier: barrierOf(jaxpr, steps, updates, inPlace) });
+  }
+  return { steps, inPlace };
+}
+
+const reads = (l: Loop, v: Var): boolean => l.equations.some((e) => e.inputs.includes(v)) || l.stores.some((s) => s.atom === v && s.inPlace !== v);
+/** Inside its own loop a donated input must be read element by element. */
+const broadcastFree = (l: Loop, v: Var): boolean => l.equations.every((e) => !e.inputs.includes(v) || dims.equalShapes(e.outputs[0].aval.shape, v.aval.shape));
+
+/** Connected update equations, one loop each; an output computed elsewhere gets a loop that only copies. */
+function loopsOf(jaxpr: Jaxpr, equations: readonly Equation[], inPlace: InPlace): Loop[] {
+  const root = new Map<Equation, Equation>();
+  const find = (e: Equation): Equation => { const r = root.get(e)!; return r === e ? e : find(r); };
+  const made = new Map<Atom, Equation>();
+  for (const e of equations) {
+    root.set(e, e);
+    for (const a of e.inputs) { const p = made.get(a); if (p) root.set(find(p), find(e)); }
+    made.set(e.outputs[0], e);
+  }
+  const loops = new Map<Equation, { equations: Equation[]; stores: Store[] }>();
+  for (const e of equations) {
+    const r = find(e);
+    if (!loops.has(r)) loops.set(r, { equations: [], stores: [] });
+    loops.get(r)!.equations.push(e);
+  }
+  const copies: Loop[] = [];
+  for (const [k, j] of inPlace) {
+    const store: Store = { atom: jaxpr.outputs[k], inPlace: jaxpr.inputs[j] };
+    const from = made.get(store.atom);
+    if (from) loops.get(find(from))!.stores.push(store);
+    else copies.push({ equations: [], stores: [store] });
+  }
+  return [...loops.values(), ...copies];
+}
+
+/** Everything that reads donated memory, directly or through a view, and that the update does not depend on already. */
+function barrierOf(jaxpr: Jaxpr, steps: readonly Step[], updates: readonly Loop[], inPlace: InPlace): Atom[] {
+  const memory = new Set<Atom>([...inPlace.values()].map((j) => jaxpr.inputs[j]));
+  const readers: Atom[] = [];
+  for (const step of steps) {
+    const equations = step.kind === 'equation' ? [step.equation] : step.loops.flatMap((l) => l.equations);
+    const results = step.kind === 'equation' ? step.equation.outputs : step.loops.flatMap((l) => l.stores.map((s) => s.atom));
+    if (!equations.some((e) => e.inputs.some((a) => memory.has(a)))) continue;
+    const view = step.kind === 'equation' && step.equation.primitive.view;
+    if (view) results.forEach((v) => memory.add(v));
+    if (!view || results.some((v) => jaxpr.outputs.includes(v))) readers.push(...results);
+  }
+  const before = new Set<Atom>(updates.flatMap((l) => [...l.equations.flatMap((e) => e.inputs), ...l.stores.map((s) => s.atom)]));
+  for (const step of [...steps].reverse()) {
+    const equations = step.kind === 'equation' ? [step.equation] : [...step.loops.flatMap((l) => l.equations)].reverse();
+    for (const e of equations) if (e.outputs.some((v) => before.has(v))) e.inputs.forEach((a) => before.add(a));
+  }
+  // All or nothing: the values that the program returns exist before anything is overwritten.
+  const returned = jaxpr.outputs.filter((a, k) => !inPlace.has(k) && !isLiteral(a) && !jaxpr.inputs.includes(a as Var));
+  return [...new Set([...readers.filter((v) => !before.has(v)), ...returned])];
+}
+
+/** Groups the remaining equations: each takes in the producers of its shape that nobody else needs. */
+function group(jaxpr: Jaxpr, equations: readonly Equation[], producer: ReadonlyMap<Atom, Equation>, users: ReadonlyMap<Atom, (Equation | number)[]>): Step[] {
+  const candidates = new Set(equations.filter((e) => fusable(e) && !leftToGemm(e, producer)));
+  const owner = new Map<Equation, Equation[]>();
+  for (const e of [...equations].reverse()) {
+    if (!candidates.has(e)) continue;
+    const members = owner.get(e) ?? [e];
+    owner.set(e, members);
+    for (const a of e.inputs) {
+      const p = producer.get(a);
+      if (!p || !candidates.has(p) || owner.has(p) || !dims.equalShapes(p.outputs[0].aval.shape, e.outputs[0].aval.shape)) continue;
+      if (!users.get(a)!.every((u) => typeof u !== 'number' && owner.get(u) === members)) continue;
+      members.push(p);
+      owner.set(p, members);
+    }
+  }
+  const order = new Map(equations.map((e, i) => [e, i]));
+  // A broadcast that only a group reads is no node: the group reads its operand. Another operand must have the full shape.
+  const inlined = new Set<Equation>();
+  for (const members of new Set(owner.values())) {
+    const shape = members[0].outputs[0].aval.shape;
+    const loads = [...new Set(members.flatMap((m) => m.inputs))].filter((a) => !isLiteral(a) && !members.includes(producer.get(a)!));
+    const isBroadcast = (a: Atom) => producer.get(a)?.primitive.name === 'broadcast_to' && loadable(a.aval) && users.get(a)!.every((u) => typeof u !== 'number' && owner.get(u) === members);
+    if (!loads.some((a) => dims.equalShapes(a.aval.shape, shape) && !isBroadcast(a))) continue;
+    loads.filter(isBroadcast).forEach((a) => { members.push(producer.get(a)!); inlined.add(producer.get(a)!); });
+  }
+  const steps: Step[] = [];
+  for (const e of equations) {
+    if (inlined.has(e)) continue;
+    const members = owner.get(e);
+    if (!members) { steps.push({ kind: 'equation', equation: e }); continue; }
+    const sorted = [...members].sort((x, y) => order.get(x)! - order.get(y)!);
+    // The group stands where its result is made: all it needs is there by then.
+    if (sorted[sorted.length - 1] === e) steps.push({ kind: 'fused', loops: [{ equations: sorted, stores: [{ atom: e.outputs[0] }] }], barrier: [] });
+  }
+  return steps;
+}
+
+const bits = new DataView(new ArrayBuffer(8));
+function literalBits(value: number | bigint | boolean, dtype: DType): bigint {
+  bits.setBigInt64(0, 0n, true);
+  switch (dtype) {
+    case 'float32': bits.setFloat32(0, Number(value), true); return BigInt(bits.getUint32(0, true));
+    case 'float64': bits.setFloat64(0, Number(value), true); return bits.getBigInt64(0, true);
+    case 'int64': return BigInt.asIntN(64, BigInt(value));
+    case 'bool': return value ? 1n : 0n;
+    default: return BigInt.asUintN(32, BigInt(value));
+  }
+}
+
+export interface FusedNode { readonly inputs: readonly Atom[]; readonly outputs: readonly Atom[]; readonly program: readonly bigint[] }
+
+/** The attribute of a fused node and what it reads and makes; tokens are the outputs that no loop stores. */
+export function encodeFused(loops: readonly Loop[], barrier: readonly Atom[]): FusedNode {
+  const inputs: Atom[] = [];
+  const outputs: Atom[] = [];
+  const inputIndex = (a: Atom) => { if (!inputs.includes(a)) inputs.push(a); return inputs.indexOf(a); };
+  const program: bigint[] = [1n, BigInt(loops.length)];
+  for (const { equations, stores, predicate } of loops) {
+    const made = new Set<Atom>(equations.flatMap((e) => e.outputs));
+    const loads = [...new Set([...equations.flatMap((e) => e.inputs), ...stores.map((s) => s.atom)].filter((a) => !isLiteral(a) && !made.has(a)))];
+    const register = new Map<Atom, number>(loads.map((a, i) => [a, i]));
+    const instructions: bigint[][] = [];
+    const push = (...instruction: bigint[]) => loads.length + instructions.push(instruction) - 1;
+    const literal = (value: number | bigint | boolean, dtype: DType) => push(BigInt(OPCODES.CONST), BigInt(DTYPES[dtype].onnx), literalBits(value, dtype), 0n, 0n);
+    const operand = (a: Atom) => { if (!register.has(a)) register.set(a, literal((a as Literal).value, a.aval.dtype)); return register.get(a)!; };
+    for (const { primitive, inputs: atoms, params, outputs: [out] } of equations) {
+      if (!primitive.opcode) { register.set(out, operand(atoms[0])); continue; }
+      const types = { inputs: atoms.map((a) => a.aval), outputs: [out.aval] };
+      const operands = [...atoms.map(operand), ...(primitive.constants ?? []).map((c) => literal(c, out.aval.dtype)), -1, -1, -1].slice(0, 3);
+      register.set(out, push(BigInt(OPCODES[primitive.opcode(params, types)]), BigInt(DTYPES[out.aval.dtype].onnx), ...operands.map(BigInt)));
+    }
+    const encoded = stores.flatMap(({ atom, inPlace }) => {
+      const r = operand(atom);
+      return inPlace ? [r, 1, inputIndex(inPlace)] : [r, 0, outputs.push(atom) - 1];
+    });
+    program.push(
+      BigInt(predicate ? inputIndex(predicate) : -1), BigInt(loads.length), ...loads.map((a) => BigInt(inputIndex(a))),
+      BigInt(instructions.length), ...instructions.flat(), BigInt(stores.length), ...encoded.map(BigInt),
+    );
+  }
+  barrier.forEach(inputIndex);
+  return { inputs, outputs, program };
+}

@@ -1,0 +1,107 @@
+/** A growing ONNX graph. This and `model.ts` are the only places that know ONNX's messages. */
+import { DTYPES, type DType } from '../runtime/dtypes.js';
+import { encode } from '../runtime/elements.js';
+
+/** An attribute: integers as numbers, floats wrapped, so that 1 and 1.0 stay apart. */
+export type Attribute = number | readonly number[] | readonly bigint[] | string | { readonly float: number } | { readonly floats: readonly number[] };
+export interface GraphNode { op: string; domain: string; inputs: readonly string[]; outputs: readonly string[]; attributes: Readonly<Record<string, Attribute>>; name: string }
+/** Dimensions are numbers, or anything that prints as the name of an open one. */
+export interface GraphValue { name: string; dtype: DType; shape: readonly unknown[] }
+export interface GraphConstant { name: string; dtype: DType; shape: readonly number[]; bytes: Uint8Array }
+
+type Named = { readonly names: readonly string[]; readonly factor: number };
+
+export class Graph {
+  readonly nodes: GraphNode[] = [];
+  readonly inputs: GraphValue[] = [];
+  readonly outputs: GraphValue[] = [];
+  readonly values: GraphValue[] = [];
+  readonly constants: GraphConstant[] = [];
+  readonly #constantNames = new Map<string, string>();
+  readonly #sizes = new Map<string, { input: string; axis: number }>();
+  readonly #taken = new Set<string>();
+  #next = 0;
+
+  /** `custom`: operators of the `hokku` domain may be used. Files for others are written without. */
+  constructor(readonly custom: boolean) {}
+
+  /** A name that nothing else has; names given by the caller come first. */
+  fresh(hint = 't'): string {
+    let name: string;
+    do name = `${hint}_${this.#next++}`; while (this.#taken.has(name));
+    return name;
+  }
+
+  input(name: string, dtype: DType, shape: readonly unknown[]): string {
+    this.#taken.add(name);
+    this.inputs.push({ name, dtype, shape });
+    shape.forEach((d, axis) => {
+      if (typeof d !== 'number' && !this.#sizes.has(String(d))) this.#sizes.set(String(d), { input: name, axis });
+    });
+    return name;
+  }
+
+  output(name: string, dtype: DType, shape: readonly unknown[]): void { this.outputs.push({ name, dtype, shape }); }
+
+  /** Declares the type of an intermediate value, where the engine cannot infer it. */
+  declare(name: string, dtype: DType, shape: readonly unknown[]): void { this.values.push({ name, dtype, shape }); }
+
+  /** Adds a node with one output and gives its name. */
+  node(op: string, inputs: readonly string[], attributes: Readonly<Record<string, Attribute>> = {}, domain = ''): string {
+    return this.nodeWithOutputs(op, inputs, 1, attributes, domain)[0];
+  }
+
+  nodeWithOutputs(op: string, inputs: readonly string[], outputs: number | readonly string[], attributes: Readonly<Record<string, Attribute>> = {}, domain = ''): readonly string[] {
+    const names = typeof outputs === 'number' ? globalThis.Array.from({ length: outputs }, () => this.fresh(op.toLowerCase())) : outputs;
+    names.forEach((n) => this.#taken.add(n));
+    this.nodes.push({ op, domain, inputs, outputs: names, attributes, name: this.fresh('n') });
+    return names;
+  }
+
+  /** A constant; equal ones are written once. */
+  constant(dtype: DType, shape: readonly number[], values: ArrayLike<number | bigint | boolean>): string {
+    return this.constantBytes(dtype, shape, new Uint8Array(encode(dtype, values)));
+  }
+
+  constantBytes(dtype: DType, shape: readonly number[], bytes: Uint8Array): string {
+    const key = bytes.length <= 256 ? `${dtype}[${shape.join()}]${bytes.join()}` : '';
+    const known = key && this.#constantNames.get(key);
+    if (known) return known;
+    const name = this.fresh('c');
+    this.constants.push({ name, dtype, shape, bytes });
+    if (key) this.#constantNames.set(key, name);
+    return name;
+  }
+
+  /** A one-dimensional int64 constant, as axes and shapes are given. */
+  ints(values: readonly number[]): string { return this.constant('int64', [values.length], values); }
+
+  /** A shape as a tensor; open dimensions are read from the inputs that have them. */
+  shapeTensor(shape: readonly unknown[]): string {
+    if (shape.every((d) => typeof d === 'number')) return this.ints(shape as number[]);
+    if (shape.length === 1) return this.dimension(shape[0]);
+    return this.node('Concat', shape.map((d) => this.dimension(d)), { axis: 0 });
+  }
+
+  /** One dimension as an int64 tensor of shape [1]. */
+  dimension(d: unknown): string {
+    if (typeof d === 'number') return this.ints([d]);
+    const known = this.#sizes.get(String(d));
+    if (known) return this.node('Shape', [known.input], { start: known.axis, end: known.axis + 1 });
+    const { factor, names } = d as Named;
+    return names.map((n) => {
+      const source = this.#sizes.get(n);
+      if (!source) throw new Error(`No input has the open dimension '${n}'.`);
+      return this.node('Shape', [source.input], { start: source.axis, end: source.axis + 1 });
+    }).reduce((a, b) => this.node('Mul', [a, b]), this.ints([factor]));
+  }
+
+  reshape(x: string, shape: readonly unknown[]): string {
+    const open = shape.filter((d) => typeof d !== 'number').length;
+    // -1 lets the engine find one open dimension without reading sizes.
+    const target = open === 1 && !shape.includes(0) ? this.ints(shape.map((d) => (typeof d === 'number' ? d : -1))) : this.shapeTensor(shape);
+    return this.node('Reshape', [x, target], { allowzero: 1 });
+  }
+
+  cast(x: string, to: DType): string { return this.node('Cast', [x], { to: DTYPES[to].onnx }); }
+}

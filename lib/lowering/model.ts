@@ -1,0 +1,65 @@
+/** An ONNX graph as the bytes of a model file. */
+import { createRequire } from 'node:module';
+import type * as OnnxBuf from 'onnx-buf';
+import type * as Protobuf from '@bufbuild/protobuf';
+import { DTYPES } from '../runtime/dtypes.js';
+import type { Attribute, Graph, GraphConstant, GraphNode, GraphValue } from './graph.js';
+
+// Loaded at the first compilation, so that importing the library stays cheap.
+const require = createRequire(import.meta.url);
+let loaded: { onnx: typeof OnnxBuf; protobuf: typeof Protobuf } | undefined;
+export const messages = () => (loaded ??= { onnx: require('onnx-buf') as typeof OnnxBuf, protobuf: require('@bufbuild/protobuf') as typeof Protobuf });
+
+export const OPSET = 21;
+export const IR_VERSION = 10;
+
+function attribute(name: string, value: Attribute) {
+  const { AttributeProto_AttributeType: T } = messages().onnx;
+  if (typeof value === 'number') return { name, type: T.INT, i: BigInt(value) };
+  if (typeof value === 'string') return { name, type: T.STRING, s: new TextEncoder().encode(value) };
+  if ('float' in value) return { name, type: T.FLOAT, f: value.float };
+  if ('floats' in value) return { name, type: T.FLOATS, floats: [...value.floats] };
+  return { name, type: T.INTS, ints: Array.from(value, BigInt) };
+}
+
+const node = (n: GraphNode) => ({
+  opType: n.op, domain: n.domain, input: [...n.inputs], output: [...n.outputs], name: n.name,
+  attribute: Object.entries(n.attributes).map(([k, v]) => attribute(k, v)),
+});
+
+const value = (v: GraphValue) => ({
+  name: v.name,
+  type: {
+    value: {
+      case: 'tensorType' as const,
+      value: {
+        elemType: DTYPES[v.dtype].onnx,
+        shape: { dim: v.shape.map((d) => ({ value: typeof d === 'number' ? { case: 'dimValue' as const, value: BigInt(d) } : { case: 'dimParam' as const, value: String(d) } })) },
+      },
+    },
+  },
+});
+
+const constant = (c: GraphConstant) => ({ name: c.name, dataType: DTYPES[c.dtype].onnx, dims: c.shape.map(BigInt), rawData: c.bytes as Uint8Array<ArrayBuffer> });
+
+/** The bytes of a ModelProto. Domains other than ONNX's own are imported where a node uses them. */
+export function serialize(graph: Graph, name = 'hokku', metadata: Readonly<Record<string, string>> = {}): Uint8Array {
+  const { onnx, protobuf } = messages();
+  const domains = [...new Set(graph.nodes.map((n) => n.domain))].filter(Boolean).sort();
+  const init = (schema: never, x: unknown) => protobuf.create(schema, x as never);
+  const model = init(onnx.ModelProtoSchema as never, {
+    irVersion: BigInt(IR_VERSION),
+    producerName: 'hokku',
+    opsetImport: [{ domain: '', version: BigInt(OPSET) }, ...domains.map((domain) => ({ domain, version: 1n }))],
+    metadataProps: Object.entries(metadata).map(([key, v]) => ({ key, value: v })),
+    graph: {
+      name,
+      node: graph.nodes.map(node),
+      initializer: graph.constants.map(constant),
+      input: graph.inputs.map(value),
+      output: graph.outputs.map(value),
+      valueInfo: graph.values.map(value),
+    },
+  });
+  return protobuf.toBinary(onnx.ModelProtoSchema as never, model);
+}
