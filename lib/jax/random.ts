@@ -8,14 +8,14 @@ import { ShapeError, TypeError, ValueError } from '../runtime/errors.js';
 import { NDArray, Scalar, isArray } from './array.js';
 import { config } from './config.js';
 import { bind, currentFrame, trace } from './core.js';
-import { DTYPES, TYPED_ARRAYS, checkDType, decodeAt, encode, isFloat, isUnsigned, type DType } from './dtypes.js';
-import type { Shape } from './dims.js';
+import { DTYPES, TYPED_ARRAYS, checkDType, decodeAt, encode, isFloat, isHalf, isUnsigned, type DType } from './dtypes.js';
+import { broadcastShapes, canonicalAxis, formatShape, type Shape } from './dims.js';
 import { apply } from './autodiff.js';
 import { array, checkShape } from './numpy/creation.js';
 import * as lax from './primitives/arithmetic.js';
 import { bitcastConvertType, convertElementType } from './primitives/convert.js';
 import { erf, erfInv, log } from './primitives/functions.js';
-import { gather, iota } from './primitives/indexing.js';
+import { gather, gatherAlong, iota } from './primitives/indexing.js';
 import type { Operand } from './primitives/primitive.js';
 import { argmax as argmaxAxis, argsort } from './primitives/reduce.js';
 import { randomBitsP, randomFoldInP, randomSplitP, type Width } from './primitives/random.js';
@@ -36,10 +36,11 @@ export const key = PRNGKey;
 
 const mode = () => config.threefryPartitionable;
 
-/** `num` new keys: uint32[num, 2]. */
-export function split(k: NDArray, num = 2): NDArray {
-  if (!Number.isInteger(num) || num < 0) throw new ValueError(`random.split: num must be a whole number, got ${num}.`);
-  return bind(randomSplitP, [k], { num, partitionable: mode() })[0];
+/** `num` new keys: uint32[num, 2], or [...num, 2] where `num` is a shape. */
+export function split(k: NDArray, num: number | Shape = 2): NDArray {
+  const shape = typeof num === 'number' ? [num] : [...num];
+  if (shape.some((n) => !Number.isInteger(n) || n < 0)) throw new ValueError(`random.split: num must be a whole number or a list of them, got ${String(num)}.`);
+  return reshape(bind(randomSplitP, [k], { num: shape.reduce((a, b) => a * b, 1), partitionable: mode() })[0], [...shape, 2]);
 }
 /** A key from a key and an integer. */
 export function foldIn(k: NDArray, data: number | NDArray): NDArray {
@@ -48,8 +49,12 @@ export function foldIn(k: NDArray, data: number | NDArray): NDArray {
 }
 
 /** Runs a sampler as one program where no trace is open. */
-const together = (f: (...xs: NDArray[]) => NDArray, ...inputs: NDArray[]): NDArray =>
-  (currentFrame() ? f(...inputs) : apply(trace((...xs) => [f(...xs)], inputs.map((x) => x.aval)), inputs)[0]);
+function together(f: (...xs: NDArray[]) => NDArray, ...inputs: NDArray[]): NDArray {
+  if (currentFrame()) return f(...inputs);
+  // Numbers stay numbers, so that what follows from them alone is computed here.
+  const arrays = inputs.filter((x) => !(x instanceof Scalar));
+  return apply(trace((...xs) => { let at = 0; return [f(...inputs.map((x) => (x instanceof Scalar ? x : xs[at++])))]; }, arrays.map((x) => x.aval)), arrays)[0];
+}
 
 const words = (k: NDArray, width: Width, shape: Shape): NDArray => bind(randomBitsP, [k], { shape, width, partitionable: mode() })[0];
 
@@ -88,7 +93,7 @@ function rounded(x: number, dtype: DType): number {
 /** max(low, unit·(high - low) + low), the product and sum rounded once. */
 function uniformIn(k: NDArray, shape: Shape, dtype: DType, low: NDArray, high: NDArray): NDArray {
   const span = low instanceof Scalar && high instanceof Scalar ? new Scalar(rounded(Number(high.value) - Number(low.value), dtype), dtype, false) : lax.sub(high, low);
-  return lax.max(low, lax.fma(unit(k, shape, dtype), span, low));
+  return lax.max(low, lax.fma(convertElementType(unit(k, shape, dtype), low.dtype), span, low));
 }
 
 export interface UniformOptions { dtype?: DType; minval?: Operand; maxval?: Operand }
@@ -125,16 +130,26 @@ export function truncatedNormal(k: NDArray, lower: Operand, upper: Operand, shap
   const { dtype = 'float32' } = checkOptions('random.truncatedNormal', options, ['dtype']);
   float('random.truncatedNormal', dtype);
   const [lo, hi] = [bound(lower, dtype), bound(upper, dtype)];
-  const to = checkShape('random.truncatedNormal', shape ?? (lo.ndim >= hi.ndim ? lo.shape : hi.shape));
-  const root2 = new Scalar(rounded(Math.SQRT2, dtype), dtype, false);
+  const to = checkShape('random.truncatedNormal', shape ?? broadcastShapes('random.truncatedNormal', lo.shape, hi.shape));
+  // XLA keeps a half-precision chain in float32 and rounds once, at its end; the constant and the draw are half floats.
+  const wide: DType = isHalf(dtype) ? 'float32' : dtype;
+  const root2 = new Scalar(rounded(Math.SQRT2, dtype), wide, false);
   return together((kk, l, h) => {
-    const u = uniformIn(kk, to, dtype, erf(lax.div(l, root2)), erf(lax.div(h, root2)));
-    const out = lax.mul(root2, erfInv(u));
-    const inside = (x: NDArray, towards: number) => (isHalfLike(dtype) ? x : lax.nextafter(x, new Scalar(towards, dtype, false)));
+    const [a, b] = [l, h].map((x) => erf(lax.div(convertElementType(x, wide), root2)));
+    const out = convertElementType(lax.mul(root2, erfInv(uniformIn(kk, to, dtype, a, b))), dtype);
     return lax.min(lax.max(out, inside(l, Infinity)), inside(h, -Infinity));
   }, k, lo, hi);
 }
-const isHalfLike = (d: DType): boolean => d === 'float16' || d === 'bfloat16';
+/** The bound's neighbour towards the inside. */
+function inside(x: NDArray, towards: number): NDArray {
+  if (x instanceof Scalar) return new Scalar(nextAfter(Number(x.value), towards, x.dtype), x.dtype, false);
+  if (!isHalf(x.dtype)) return lax.nextafter(x, new Scalar(towards, x.dtype, false));
+  // A half float's last bit is this one of the float32 that holds it.
+  const step = x.dtype === 'bfloat16' ? 1 << 16 : 1 << 13;
+  const bits = bitcastConvertType(convertElementType(x, 'float32'), 'int32');
+  const up = lax.eq(lax.ge(bits, 0), new Scalar(towards > 0, 'bool', false));
+  return convertElementType(bitcastConvertType(lax.select(up, lax.add(bits, step), lax.sub(bits, step)), 'float32'), x.dtype);
+}
 
 /** True with probability `p`. */
 export function bernoulli(k: NDArray, p: Operand = 0.5, shape?: Shape): NDArray {
@@ -171,25 +186,24 @@ export function randint(k: NDArray, shape: Shape, minval: Operand, maxval: Opera
 }
 const asUnsigned = (x: NDArray): NDArray => (x.dtype === 'uint32' ? x : bitcastConvertType(x, 'uint32'));
 
-/** A shuffled range, or an array shuffled along `axis`. */
-export function permutation(k: NDArray, x: number | NDArray, options?: { axis?: number }): NDArray {
-  const { axis = 0 } = checkOptions('random.permutation', options, ['axis']);
-  if (!isArray(x)) return shuffled(k, iota('int32', [x]));
+export interface PermutationOptions { axis?: number; independent?: boolean }
+/** A shuffled range, or an array shuffled along `axis`: every line on its own with `independent`. */
+export function permutation(k: NDArray, x: number | NDArray, options?: PermutationOptions): NDArray {
+  const { axis = 0, independent = false } = checkOptions('random.permutation', options, ['axis', 'independent']);
+  if (!isArray(x)) return shuffled(k, iota('int32', checkShape('random.permutation', x)), 0);
   if (x.ndim === 0) throw new ShapeError('random.permutation: expected a number or an array of rank 1 or more, got a scalar array.');
-  if (x.ndim === 1) return shuffled(k, x);
-  const at = axis < 0 ? axis + x.ndim : axis;
-  return gather(x, shuffled(k, iota('int32', [x.shape[at]])), at);
+  const at = canonicalAxis(axis, x.ndim, 'random.permutation');
+  return independent || x.ndim === 1 ? shuffled(k, x, at) : gather(x, shuffled(k, iota('int32', [x.shape[at]]), 0), at);
 }
 /** Sorts by random words, as often as makes equal words unlikely to matter. */
-function shuffled(k: NDArray, x: NDArray): NDArray {
-  const n = x.size;
-  const rounds = Math.ceil((3 * Math.log(Math.max(1, n))) / Math.log(2 ** 32 - 1));
+function shuffled(k: NDArray, x: NDArray, axis: number): NDArray {
+  const rounds = Math.ceil((3 * Math.log(Math.max(1, x.size))) / Math.log(2 ** 32 - 1));
   return together((k0, x0) => {
     let [kk, y] = [k0, x0];
     for (let i = 0; i < rounds; i++) {
       const keys = split(kk, 2);
       kk = reshape(slice(keys, [0, 0], [1, 2]), [2]);
-      y = gather(y, argsort(words(reshape(slice(keys, [1, 0], [2, 2]), [2]), 32, [n]), 0), 0);
+      y = gatherAlong(y, argsort(words(reshape(slice(keys, [1, 0], [2, 2]), [2]), 32, x0.shape), axis), axis);
     }
     return y;
   }, k, x);
@@ -203,12 +217,14 @@ export function gumbel(k: NDArray, shape: Shape = [], options?: { dtype?: DType 
   const to = checkShape('random.gumbel', shape);
   return together((kk) => lax.neg(log(lax.neg(log(uniformIn(kk, to, dtype, new Scalar(TINY[dtype]!, dtype, false), new Scalar(1, dtype, false)))))), k);
 }
-/** Indices drawn with probability softmax(logits) along `axis`. */
-export function categorical(k: NDArray, logits: NDArray, options?: { axis?: number; shape?: Shape }): NDArray {
-  const { axis = -1, shape } = checkOptions('random.categorical', options, ['axis', 'shape']);
-  const at = axis < 0 ? axis + logits.ndim : axis;
+/** Indices drawn with probability softmax(logits) along `axis`; `shape` ends with the logits' other axes. */
+export function categorical(k: NDArray, logits: NDArray, shape?: Shape, options?: { axis?: number }): NDArray {
+  const { axis = -1 } = checkOptions('random.categorical', options, ['axis']);
+  const at = canonicalAxis(axis, logits.ndim, 'random.categorical');
   const batch = logits.shape.filter((_, i) => i !== at);
-  const lead = (shape ?? batch).slice(0, (shape ?? batch).length - batch.length);
+  const to = shape === undefined ? batch : checkShape('random.categorical', shape);
+  const lead = to.slice(0, Math.max(0, to.length - batch.length));
+  if (formatShape([...lead, ...batch]) !== formatShape(to)) throw new ShapeError(`random.categorical: the shape ${formatShape(to)} must end with ${formatShape(batch)}, the axes of the logits other than axis ${at}.`);
   const noise = gumbel(k, [...lead, ...logits.shape], { dtype: logits.dtype });
   return argmaxAxis(lax.add(noise, logits), at + lead.length);
 }

@@ -107,7 +107,13 @@ export const isFiniteP = elementwise({
   name: 'is_finite', opcode: 'IS_FINITE', rule: null, result: ([a]) => { requireFloat('isFinite', a); return 'bool'; },
   onnx: (g, [x]) => g.node('Not', [g.node('Or', [g.node('IsInf', [x]), g.node('IsNaN', [x])])]),
 });
-export const nextAfterP = elementwise({ name: 'nextafter', opcode: 'NEXT_AFTER', rule: null, onnx: () => { throw new TypeError('nextafter has no standard ONNX operator and cannot be written to a file for others.'); } });
+export const nextAfterP = elementwise({ name: 'nextafter', opcode: 'NEXT_AFTER', rule: null,
+  result: (inputs) => {
+    const dtype = requireSameDType('nextafter', inputs);
+    if (dtype !== 'float32' && dtype !== 'float64') throw new TypeError(`nextafter: expected float32 or float64, got ${dtype}.`);
+    return dtype;
+  },
+  onnx: () => { throw new TypeError('nextafter has no standard ONNX operator and cannot be written to a file for others.'); } });
 
 export const add = binaryFunction(addP, (x, y) => x + y);
 export const sub = binaryFunction(subP, (x, y) => x - y);

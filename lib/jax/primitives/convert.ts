@@ -1,7 +1,7 @@
 /** Changes of element type, and the operations that only pass a value on. */
 import { NDArray, Scalar } from '../array.js';
 import { bind } from '../core.js';
-import { DTYPES, isFloat, type DType } from '../dtypes.js';
+import { DTYPES, isFloat, isHalf, isInteger, type DType } from '../dtypes.js';
 import { TypeError } from '../../runtime/errors.js';
 import { elementwise } from './elementwise.js';
 import { primitive, type Primitive } from './primitive.js';
@@ -17,6 +17,7 @@ export const bitcastP = elementwise({
   name: 'bitcast_convert_type', opcode: 'BITCAST', rule: null,
   result: ([a], { dtype }) => {
     if (DTYPES[a.dtype].size !== DTYPES[dtype as DType].size) throw new TypeError(`bitcastConvertType: ${a.dtype} and ${dtype} differ in size; choose a dtype of ${DTYPES[a.dtype].size} bytes.`);
+    if (isHalf(a.dtype) || isHalf(dtype)) throw new TypeError(`bitcastConvertType: the bits of half floats are not available in programs (${a.dtype} to ${dtype}); read x.data, which holds them.`);
     return dtype;
   },
   onnx: () => { throw new TypeError('bitcastConvertType has no ONNX operator in this opset and cannot be written to a file for others.'); },
@@ -43,7 +44,9 @@ export function convertElementType(x: NDArray, dtype: DType): NDArray {
 const truncated = (v: number | bigint | boolean): number | bigint => (typeof v === 'bigint' ? v : Math.trunc(Number(v)));
 
 /** The same bits read as another dtype of the same width. */
-export const bitcastConvertType = (x: NDArray, dtype: DType): NDArray => bind(bitcastP, [x], { dtype })[0];
+export const bitcastConvertType = (x: NDArray, dtype: DType): NDArray =>
+  // Small integers are computed in wider ones, where a conversion wraps just as a bit cast does.
+  (DTYPES[x.dtype].size < 4 && DTYPES[dtype].size === DTYPES[x.dtype].size && isInteger(x.dtype) && isInteger(dtype) ? convertElementType(x, dtype) : bind(bitcastP, [x], { dtype })[0]);
 
 /** The value, for which every derivative is zero. As `jax.lax.stop_gradient`. */
 export const stopGradient = (x: NDArray): NDArray => bind(stopGradientP, [x])[0];
