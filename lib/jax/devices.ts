@@ -38,6 +38,12 @@ export function devicePut<T>(x: T, device: Device = config.defaultDevice ?? cpu)
   return tree.map((leaf: unknown) => (leaf instanceof NDArray ? put(expectConcrete(leaf, 'devicePut'), device) : leaf), x) as T;
 }
 
+/** The arrays of a tree in memory of their own. */
+export const clone = <T>(x: T): T => tree.map((leaf: NDArray) => {
+  const { device, aval, data } = expectConcrete(leaf, 'A copy');
+  return put(new ConcreteArray(aval, data.buffer as ArrayBuffer), device);
+}, x) as T;
+
 function put(x: ConcreteArray, device: Device): ConcreteArray {
   if (x.device === device) return x;
   if (device.platform === 'cpu') return new ConcreteArray(x.aval, x.data.buffer as ArrayBuffer);

@@ -16,6 +16,7 @@ export interface TreeDef {
 }
 interface NodeType {
   readonly name: string;
+  is(x: object): boolean;
   flatten(x: never): readonly [readonly unknown[], unknown];
   unflatten(aux: unknown, children: readonly unknown[]): unknown;
 }
@@ -29,7 +30,7 @@ export function registerPytreeNode<T>(
   unflatten: (aux: unknown, children: readonly unknown[]) => T,
 ): void {
   if (registry.has(cls)) throw new ValueError(`registerPytreeNode: ${cls.name} is registered already; register each class once.`);
-  registry.set(cls, { name: cls.name, flatten: flatten as NodeType['flatten'], unflatten });
+  registry.set(cls, { name: cls.name, is: (x) => x.constructor === cls, flatten: flatten as NodeType['flatten'], unflatten });
 }
 
 const LEAF: TreeDef = { kind: 'leaf', children: [], size: 1, key: '*' };

@@ -1,0 +1,3 @@
+/** `hokku/training`: the fused training step, ONNX Runtime's training artifacts, and sessions over them. */
+export { trainStep, type StepResult, type TrainStep, type TrainStepOptions, type TrainTree } from './train-step.js';
+export type { Loss, LossContext, LossExtra, Predicate, Specification, Trainable } from './specification.js';
