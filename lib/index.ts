@@ -4,6 +4,7 @@
  */
 export * as dataStructures from './haiku/data-structures.js';
 export * as initializers from './haiku/initializers.js';
+export * as training from './training/index.js';
 export * as nets from './haiku/nets/index.js';
 
 export { config, type ConfigOptions } from './haiku/config.js';

@@ -90,10 +90,11 @@ function rounded(x: number, dtype: DType): number {
   return Number(decodeAt(dtype, new TYPED_ARRAYS[dtype](encode(dtype, [x])), 0));
 }
 
-/** max(low, unit·(high - low) + low), the product and sum rounded once. */
+/** max(low, unit·(high - low) + low); the product and sum are rounded once, but in half precision each, as XLA does. */
 function uniformIn(k: NDArray, shape: Shape, dtype: DType, low: NDArray, high: NDArray): NDArray {
   const span = low instanceof Scalar && high instanceof Scalar ? new Scalar(rounded(Number(high.value) - Number(low.value), dtype), dtype, false) : lax.sub(high, low);
-  return lax.max(low, lax.fma(convertElementType(unit(k, shape, dtype), low.dtype), span, low));
+  const u = unit(k, shape, dtype);
+  return lax.max(low, isHalf(dtype) ? lax.add(lax.mul(u, span), low) : lax.fma(u, span, low));
 }
 
 export interface UniformOptions { dtype?: DType; minval?: Operand; maxval?: Operand }
@@ -131,12 +132,10 @@ export function truncatedNormal(k: NDArray, lower: Operand, upper: Operand, shap
   float('random.truncatedNormal', dtype);
   const [lo, hi] = [bound(lower, dtype), bound(upper, dtype)];
   const to = checkShape('random.truncatedNormal', shape ?? broadcastShapes('random.truncatedNormal', lo.shape, hi.shape));
-  // XLA keeps a half-precision chain in float32 and rounds once, at its end; the constant and the draw are half floats.
-  const wide: DType = isHalf(dtype) ? 'float32' : dtype;
-  const root2 = new Scalar(rounded(Math.SQRT2, dtype), wide, false);
+  const root2 = new Scalar(rounded(Math.SQRT2, dtype), dtype, false);
   return together((kk, l, h) => {
-    const [a, b] = [l, h].map((x) => erf(lax.div(convertElementType(x, wide), root2)));
-    const out = convertElementType(lax.mul(root2, erfInv(uniformIn(kk, to, dtype, a, b))), dtype);
+    const [a, b] = [l, h].map((x) => erf(lax.div(x, root2)));
+    const out = lax.mul(root2, erfInv(uniformIn(kk, to, dtype, a, b)));
     return lax.min(lax.max(out, inside(l, Infinity)), inside(h, -Infinity));
   }, k, lo, hi);
 }

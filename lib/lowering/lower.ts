@@ -35,7 +35,8 @@ export class Lowering {
 
   equation({ primitive, inputs, params, outputs }: Equation): void {
     const types = { inputs: inputs.map((a) => a.aval), outputs: outputs.map((v) => v.aval) };
-    if (this.graph.custom && primitive.opcode && primitive.name !== 'convert_element_type') {
+    const narrow = [...types.inputs, ...types.outputs].some((a) => fusedType(a.dtype) !== a.dtype);
+    if (this.graph.custom && primitive.opcode && narrow && primitive.name !== 'convert_element_type') {
       this.bind(outputs[0], this.#widened(primitive, inputs, params, outputs[0]));
       return;
     }

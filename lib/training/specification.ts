@@ -66,7 +66,7 @@ export function join(trainable: Params, nonTrainable: Params): Params {
 /** Calls a loss and brings what it returned to one form. */
 export function callLoss(loss: Loss, params: Params, batch: unknown, context: LossContext): { loss: Array; state: State; aux: unknown } {
   const result = loss(params, batch, context);
-  const [value, extra] = globalThis.Array.isArray(result) ? (result as [Array, LossExtra]) : [result as Array, {}];
+  const [value, extra] = (globalThis.Array.isArray(result) ? result : [result, {}]) as [unknown, LossExtra];
   if (!isArray(value)) throw new TypeError(`The loss must return a scalar array, or [loss, { state, aux }], but returned ${value instanceof Promise ? 'a promise: async functions cannot be traced' : typeof value}.`);
   if (value.ndim !== 0) throw new TypeError(`The loss must be a scalar, but is ${value}; reduce it with jnp.mean or jnp.sum.`);
   const unknown = Object.keys(extra ?? {}).find((k) => k !== 'state' && k !== 'aux');
