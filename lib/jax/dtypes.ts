@@ -25,7 +25,7 @@ export function checkDType(d: unknown, where: string): DType {
   return d as DType;
 }
 
-/** What two strongly typed arrays become together (JAX's promotion lattice, 64-bit types enabled). */
+/** What two strongly typed arrays become together (JAX's promotion lattice). */
 export function promoteDTypes(a: DType, b: DType): DType {
   if (a === b) return a;
   if (a === 'bool') return b;
@@ -38,7 +38,9 @@ export function promoteDTypes(a: DType, b: DType): DType {
   }
   if (isUnsigned(a) === isUnsigned(b)) return DTYPES[a].size >= DTYPES[b].size ? a : b;
   const [u, s] = isUnsigned(a) ? [a, b] : [b, a];
+  // 64 bits only where an operand has them, as in JAX without x64: uint32 with int32 is int32.
   const size = Math.max(DTYPES[s].size, 2 * DTYPES[u].size);
+  if (size === 8 && DTYPES[s].size < 8) return 'int32';
   // uint64 with a signed type has no common integer; JAX answers with its float.
   return size > 8 ? 'float32' : SIGNED[Math.log2(size)];
 }

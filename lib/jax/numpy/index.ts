@@ -3,12 +3,13 @@ export * from './creation.js';
 export * from './ufuncs.js';
 export * from './reductions.js';
 export * from './manipulation.js';
+export { index, type Index } from './index-with.js';
 export * from './products.js';
 export { isArray } from '../array.js';
 
 import type { NDArray } from '../array.js';
 import { asArray, type Operand } from '../primitives/primitive.js';
-import type { DType } from '../dtypes.js';
+import { checkDType, type DType } from '../dtypes.js';
 import { convertElementType } from '../primitives/convert.js';
 
 export const inf = Infinity;
@@ -20,4 +21,4 @@ export const newaxis = null;
 export const shape = (x: Operand): number[] => [...asArray(x, 'jnp.shape').shape];
 export const ndim = (x: Operand): number => asArray(x, 'jnp.ndim').ndim;
 /** The elements converted to `dtype`. */
-export const astype = (x: Operand, dtype: DType): NDArray => convertElementType(asArray(x, 'jnp.astype'), dtype);
+export const astype = (x: Operand, dtype: DType): NDArray => convertElementType(asArray(x, 'jnp.astype'), checkDType(dtype, 'jnp.astype'), false);

@@ -1,11 +1,14 @@
-/** Shapes, joining, splitting and indexing. */
+/** Shapes, joining, splitting, padding and taking. */
 import { checkOptions } from '../../runtime/options.js';
-import { ShapeError, TypeError } from '../../runtime/errors.js';
-import { NDArray } from '../array.js';
-import { canonicalAxes, canonicalAxis, dims, formatShape, isSymbolic, type Shape } from '../dims.js';
-import { isInteger } from '../dtypes.js';
+import { ShapeError, TypeError, ValueError } from '../../runtime/errors.js';
+import { NDArray, Scalar, expectConcrete, isArray } from '../array.js';
+import { canonicalAxes, canonicalAxis, dims, formatShape, type Shape } from '../dims.js';
+import { DTYPES, isFloat, isInteger, isUnsigned } from '../dtypes.js';
 import * as lax from '../primitives/arithmetic.js';
-import { gather, gatherAlong } from '../primitives/indexing.js';
+import { convertElementType } from '../primitives/convert.js';
+import { gather, gatherAlong, iota } from '../primitives/indexing.js';
+import { cumsum } from '../primitives/reduce.js';
+import { array } from './creation.js';
 import { asArray, type Operand } from '../primitives/primitive.js';
 import * as shape from '../primitives/shape.js';
 import { promoteOperands } from './ufuncs.js';
@@ -91,111 +94,104 @@ export function tile(x: Operand, reps: number | readonly number[]): NDArray {
   const apart = shape.reshape(y, y.shape.flatMap((d) => [1, d]));
   return shape.reshape(shape.expandTo(apart, y.shape.flatMap((d, i) => [counts[i], d])), y.shape.map((d, i) => d * counts[i]));
 }
-export function repeat(x: Operand, repeats: number, options?: { axis?: number }): NDArray {
-  const { axis } = checkOptions('jnp.repeat', options, ['axis']);
-  const y = axis === undefined ? ravel(x) : asArray(x, 'jnp.repeat');
+export interface RepeatOptions { axis?: number | null; totalRepeatLength?: number }
+/** Each element (or slice along `axis`) so many times; with an array of counts in a trace, give `totalRepeatLength`. */
+export function repeat(x: Operand, repeats: number | NDArray, options?: RepeatOptions): NDArray {
+  const { axis, totalRepeatLength } = checkOptions('jnp.repeat', options, ['axis', 'totalRepeatLength']);
+  const y = axis === undefined || axis === null ? ravel(x) : asArray(x, 'jnp.repeat');
   const at = canonicalAxis(axis ?? 0, y.ndim, 'jnp.repeat');
-  const wide = shape.expandTo(expandDims(y, at + 1), [...y.shape.slice(0, at + 1), repeats, ...y.shape.slice(at + 1)]);
-  return shape.reshape(wide, y.shape.map((d, i) => (i === at ? d * repeats : d)));
+  if (isArray(repeats) && repeats.ndim > 0) {
+    if (!dims.equalShapes(repeats.shape, [y.shape[at]])) throw new ShapeError(`jnp.repeat: ${formatShape(repeats.shape)} counts do not fit axis ${at} of ${formatShape(y.shape)}.`);
+    const total = totalRepeatLength ?? (expectConcrete(repeats, 'jnp.repeat without totalRepeatLength').tolist() as (number | bigint)[]).reduce<number>((n, k) => n + Number(k), 0);
+    // Element i comes from the first place whose running count exceeds i; surplus repeats the last one.
+    const ends = shape.reshape(cumsum(convertElementType(repeats, 'int32'), 0), [y.shape[at], 1]);
+    const from = shape.reduceSum(convertElementType(lax.le(ends, shape.reshape(iota('int32', [total]), [1, total])), 'int32'), [0]);
+    return gather(y, lax.min(from, y.shape[at] - 1), at);
+  }
+  const count = isArray(repeats) ? Number(expectConcrete(repeats, 'jnp.repeat').item()) : repeats;
+  if (!Number.isInteger(count) || count < 0) throw new ShapeError(`jnp.repeat: expected a whole number of repeats, got ${count}.`);
+  const wide = shape.expandTo(expandDims(y, at + 1), [...y.shape.slice(0, at + 1), count, ...y.shape.slice(at + 1)]);
+  const out = shape.reshape(wide, y.shape.map((d, i) => (i === at ? d * count : d)));
+  const wanted = totalRepeatLength ?? out.shape[at];
+  return wanted === out.shape[at] ? out : gather(out, lax.min(iota('int32', [wanted]), out.shape[at] - 1), at);
 }
 export function flip(x: Operand, options?: { axis?: number | readonly number[] | null }): NDArray {
   const y = asArray(x, 'jnp.flip');
   return shape.reverse(y, canonicalAxes(checkOptions('jnp.flip', options, ['axis']).axis, y.ndim, 'jnp.flip'));
 }
-/** Constant padding: [before, after] for every axis, or one pair for all. */
-export function pad(x: Operand, width: number | readonly [number, number] | readonly (readonly [number, number])[], options?: { mode?: 'constant'; constantValues?: number }): NDArray {
-  const { constantValues = 0 } = checkOptions('jnp.pad', options, ['mode', 'constantValues']);
+type PadWidth = number | readonly [number, number] | readonly (readonly [number, number])[];
+const PAD_MODES = {
+  edge: (i: number, n: number) => Math.min(Math.max(i, 0), n - 1),
+  wrap: (i: number, n: number) => ((i % n) + n) % n,
+  reflect: (i: number, n: number) => { const period = Math.max(1, 2 * (n - 1)); const j = ((i % period) + period) % period; return j < n ? j : period - j; },
+  symmetric: (i: number, n: number) => { const j = ((i % (2 * n)) + 2 * n) % (2 * n); return j < n ? j : 2 * n - 1 - j; },
+};
+/** Padding by [before, after] for every axis, or one pair or number for all: with a constant, or from the array itself. */
+export function pad(x: Operand, width: PadWidth, options?: { mode?: 'constant' | keyof typeof PAD_MODES; constantValues?: number }): NDArray {
+  const { mode = 'constant', constantValues = 0 } = checkOptions('jnp.pad', options, ['mode', 'constantValues']);
   const y = asArray(x, 'jnp.pad');
-  const pairs = typeof width === 'number' ? y.shape.map(() => [width, width]) : typeof width[0] === 'number' ? y.shape.map(() => width as readonly number[]) : (width as readonly (readonly number[])[]);
+  const pairs: readonly (readonly number[])[] = typeof width === 'number' ? y.shape.map(() => [width, width]) : typeof width[0] === 'number' ? y.shape.map(() => width as readonly number[])
+    : width.length === 1 ? y.shape.map(() => width[0] as readonly number[]) : (width as readonly (readonly number[])[]);
   if (pairs.length !== y.ndim) throw new ShapeError(`jnp.pad: ${pairs.length} pairs were given for an array of rank ${y.ndim}.`);
-  return shape.pad(y, constantValues, pairs.map(([low, high]) => [low, high, 0]));
+  if (pairs.some((p) => p.length !== 2 || p.some((n) => !Number.isInteger(n) || n < 0))) throw new ShapeError(`jnp.pad: expected pairs of whole numbers, got ${JSON.stringify(width)}.`);
+  if (mode === 'constant') return shape.pad(y, constantValues, pairs.map(([low, high]) => [low, high, 0]));
+  const source = Object.hasOwn(PAD_MODES, mode) ? PAD_MODES[mode] : undefined;
+  if (!source) throw new ValueError(`jnp.pad: unknown mode '${String(mode)}'; expected constant, ${Object.keys(PAD_MODES).join(', ')}.`);
+  return pairs.reduce((z, [low, high], axis) => {
+    const n = y.shape[axis];
+    if (low === 0 && high === 0) return z;
+    if (n === 0) throw new ShapeError(`jnp.pad: axis ${axis} is empty and has nothing to pad with in mode '${mode}'.`);
+    return gather(z, array(Int32Array.from({ length: low + n + high }, (_, i) => source(i - low, n))), axis);
+  }, y);
 }
 
-/** Slices along `axis` at `indices`; negative ones count from the end, others are brought into range. */
-export function take(x: Operand, indices: Operand, options?: { axis?: number | null; mode?: 'clip' | 'wrap' }): NDArray {
-  const { axis } = checkOptions('jnp.take', options, ['axis', 'mode']);
+export type TakeMode = 'fill' | 'clip' | 'wrap';
+/** Indices brought into the axis, and where they were in it already (null: nothing is filled). */
+function placed(where: string, indices: NDArray, n: number, mode: TakeMode): [NDArray, NDArray | null] {
+  const i = integers(where, indices);
+  if (mode === 'clip') return [clamp(i, n), null];
+  if (mode === 'wrap') { const r = lax.rem(i, n); return [lax.select(lax.lt(r, 0), lax.add(r, n), r), null]; }
+  if (mode !== 'fill') throw new ValueError(`${where}: unknown mode '${String(mode)}'; expected fill, clip or wrap.`);
+  const counted = fromEnd(i, n);
+  return [clamp(counted, n), lax.bitwiseAnd(lax.ge(counted, 0), lax.lt(counted, n))];
+}
+const integers = (where: string, indices: NDArray): NDArray => {
+  if (!isInteger(indices.dtype)) throw new TypeError(`${where}: indices must be integers, got ${indices.dtype}; convert them with astype('int32').`);
+  return indices.dtype === 'int32' || indices.dtype === 'int64' ? indices : convertElementType(indices, indices.dtype === 'uint32' || indices.dtype === 'uint64' ? 'int64' : 'int32');
+};
+const fromEnd = (i: NDArray, n: number): NDArray => lax.select(lax.lt(i, 0), lax.add(i, n), i);
+const clamp = (i: NDArray, n: number): NDArray => lax.min(lax.max(i, 0), n - 1);
+/** What stands for elements out of range: NaN, or the extreme of an integer dtype. */
+const filler = (x: NDArray, value: number | undefined): Scalar => {
+  if (value !== undefined) return new Scalar(value, x.dtype, false);
+  if (isFloat(x.dtype)) return new Scalar(NaN, x.dtype, false);
+  if (x.dtype === 'bool') return new Scalar(true, 'bool', false);
+  const width = BigInt(8 * DTYPES[x.dtype].size);
+  return new Scalar(isUnsigned(x.dtype) ? (1n << width) - 1n : -(1n << (width - 1n)), x.dtype, false);
+};
+
+export interface TakeOptions { axis?: number | null; mode?: TakeMode; fillValue?: number }
+/** Slices along `axis` at `indices`. Negative ones count from the end; out of range ones give NaN, or the edge with mode 'clip', or start over with 'wrap'. */
+export function take(x: Operand, indices: Operand, options?: TakeOptions): NDArray {
+  const { axis, mode = 'fill', fillValue } = checkOptions('jnp.take', options, ['axis', 'mode', 'fillValue']);
   const y = axis === undefined || axis === null ? ravel(x) : asArray(x, 'jnp.take');
   const at = canonicalAxis(axis ?? 0, y.ndim, 'jnp.take');
-  return gather(y, inRange(asArray(indices, 'jnp.take'), y.shape[at], 'jnp.take'), at);
+  const given = asArray(indices, 'jnp.take');
+  if (y.shape[at] === 0 && given.size !== 0) throw new ShapeError(`jnp.take: axis ${at} of ${formatShape(y.shape)} is empty.`);
+  const [i, valid] = placed('jnp.take', given, y.shape[at], mode);
+  const out = gather(y, i, at);
+  return valid ? lax.select(shape.reshape(valid, [...y.shape.slice(0, at).map(() => 1), ...i.shape, ...y.shape.slice(at + 1).map(() => 1)]), out, filler(out, fillValue)) : out;
 }
-function inRange(indices: NDArray, n: number, where: string): NDArray {
-  if (!isInteger(indices.dtype)) throw new TypeError(`${where}: indices must be integers, got ${indices.dtype}; convert them with astype('int32').`);
-  const signed = indices.dtype === 'int32' || indices.dtype === 'int64' ? indices : indices.astype('int32');
-  const from0 = lax.select(lax.lt(signed, 0), lax.add(signed, n), signed);
-  return lax.min(lax.max(from0, 0), n - 1);
-}
-/** As `np.take_along_axis`: shapes broadcast outside `axis`. */
-export function takeAlongAxis(x: Operand, indices: Operand, options?: { axis?: number }): NDArray {
-  const { axis = -1 } = checkOptions('jnp.takeAlongAxis', options, ['axis']);
-  const y = asArray(x, 'jnp.takeAlongAxis');
+/** As `np.take_along_axis`: shapes broadcast outside `axis`; out of range indices as in `take`. */
+export function takeAlongAxis(x: Operand, indices: Operand, options?: TakeOptions): NDArray {
+  const { axis = -1, mode = 'fill', fillValue } = checkOptions('jnp.takeAlongAxis', options, ['axis', 'mode', 'fillValue']);
   const i = asArray(indices, 'jnp.takeAlongAxis');
-  const at = canonicalAxis(axis, y.ndim, 'jnp.takeAlongAxis');
+  const y = axis === null ? ravel(x) : asArray(x, 'jnp.takeAlongAxis');
+  const at = canonicalAxis(axis ?? 0, y.ndim, 'jnp.takeAlongAxis');
   if (i.ndim !== y.ndim) throw new ShapeError(`jnp.takeAlongAxis: indices of rank ${i.ndim} do not fit an array of rank ${y.ndim}.`);
   const common = y.shape.map((d, k) => (k === at ? 0 : dims.equal(d, 1) ? i.shape[k] : d));
   const withAxis = (n: number) => common.map((d, k) => (k === at ? n : d));
-  return gatherAlong(shape.expandTo(y, withAxis(y.shape[at])), shape.expandTo(inRange(i, y.shape[at], 'jnp.takeAlongAxis'), withAxis(i.shape[at])), at);
-}
-
-/** One axis of an index: a number, `[start, stop, step]` or `{ start, stop, step }`, null for a new axis, '...' or an integer array. */
-export type Index = number | null | '...' | { start?: number | null; stop?: number | null; step?: number | null } | NDArray;
-
-/** Basic NumPy indexing: `index(x, 0)`, `index(x, { start: 1 }, -1)`, and one integer array. */
-export function index(x: Operand, ...by: Index[]): NDArray {
-  let y = asArray(x, 'index');
-  const used = by.filter((b) => b !== null && b !== '...').length;
-  if (used > y.ndim) throw new ShapeError(`index: ${used} indices for an array of rank ${y.ndim}.`);
-  const gap = by.indexOf('...');
-  const full = globalThis.Array.from({ length: y.ndim - used }, () => ({}));
-  const all = gap < 0 ? [...by, ...full] : [...by.slice(0, gap), ...full, ...by.slice(gap + 1)];
-  const starts: number[] = [];
-  const limits: number[] = [];
-  const strides: number[] = [];
-  const reversed: number[] = [];
-  const out: { kind: 'drop' | 'keep' | 'new' | 'array'; array?: NDArray }[] = [];
-  let axis = 0;
-  for (const b of all) {
-    if (b === null) { out.push({ kind: 'new' }); continue; }
-    const n = y.shape[axis];
-    let [start, limit, step]: number[] = [0, n, 1];
-    if (typeof b === 'number') {
-      start = b < 0 ? b + n : b;
-      if (!Number.isInteger(b) || start < 0 || start >= n) throw new ShapeError(`index: ${b} is out of range for axis ${axis} of size ${n}.`);
-      limit = start + 1;
-      out.push({ kind: 'drop' });
-    } else if (b instanceof NDArray) out.push({ kind: 'array', array: b });
-    else {
-      out.push({ kind: 'keep' });
-      const spec = b as { start?: number | null; stop?: number | null; step?: number | null };
-      if (!isSymbolic(n) || spec.start || spec.stop || spec.step) {
-        const by = spec.step ?? 1;
-        const clamp = (v: number | null | undefined, otherwise: number, low: number, high: number) => (v === null || v === undefined ? otherwise : Math.min(high, Math.max(low, v < 0 ? v + n : v)));
-        if (by > 0) { start = clamp(spec.start, 0, 0, n); limit = Math.max(start, clamp(spec.stop, n, 0, n)); step = by; } else {
-          // Backwards: cut forwards, then reverse.
-          const from = clamp(spec.start, n - 1, -1, n - 1);
-          const to = clamp(spec.stop, -1, -1, n - 1);
-          const count = Math.max(0, Math.ceil((from - to) / -by));
-          start = count ? from + (count - 1) * by : 0;
-          limit = count ? from + 1 : 0;
-          step = -by;
-          reversed.push(axis);
-        }
-      }
-    }
-    starts.push(start); limits.push(limit); strides.push(step);
-    axis++;
-  }
-  if (starts.some((s, i) => s !== 0 || strides[i] !== 1 || !dims.equal(limits[i], y.shape[i]))) y = shape.slice(y, starts, limits, strides);
-  y = shape.reverse(y, reversed);
-  const arrays = out.filter((o) => o.kind === 'array');
-  if (arrays.length > 1) throw new TypeError('index: one integer array at a time; combine several into one index of the raveled array.');
-  let at = 0;
-  const sizes: number[] = [];
-  let gatherAxis = -1;
-  for (const o of out) {
-    if (o.kind === 'new') sizes.push(1);
-    else if (o.kind === 'drop') at++;
-    else { if (o.kind === 'array') gatherAxis = sizes.length; sizes.push(y.shape[at++]); }
-  }
-  y = shape.reshape(y, sizes);
-  return gatherAxis < 0 ? y : gather(y, inRange(arrays[0].array!, y.shape[gatherAxis], 'index'), gatherAxis);
+  const [to, valid] = placed('jnp.takeAlongAxis', i, y.shape[at], mode);
+  const out = gatherAlong(shape.expandTo(y, withAxis(y.shape[at])), shape.expandTo(to, withAxis(i.shape[at])), at);
+  return valid ? lax.select(valid, out, filler(out, fillValue)) : out;
 }

@@ -1,22 +1,33 @@
 /** Elementwise functions with NumPy's promotion. */
-import { TypeError } from '../../runtime/errors.js';
+import { TypeError, ValueError } from '../../runtime/errors.js';
 import { checkOptions } from '../../runtime/options.js';
 import { NDArray, Scalar } from '../array.js';
-import { isFloat, isInteger, promote, toInexact, type DType } from '../dtypes.js';
+import { DTYPES, isFloat, isInteger, promote, toInexact, type DType } from '../dtypes.js';
 import * as lax from '../primitives/arithmetic.js';
 import { convertElementType } from '../primitives/convert.js';
 import * as functions from '../primitives/functions.js';
 import { asArray, type Operand } from '../primitives/primitive.js';
+import { expandTo } from '../primitives/shape.js';
+import { broadcastShapes } from '../dims.js';
 
 /** Brings operands to their common dtype; weak numbers stay weak beside each other. */
 export function promoteOperands(where: string, ...xs: Operand[]): NDArray[] {
   const arrays = xs.map((x) => asArray(x, where));
-  const { dtype } = promote(arrays.map((x) => ({ dtype: x.dtype, weak: x.weakType })));
-  return arrays.map((x) => as(x, dtype));
+  const whole = arrays.every((x) => !isFloat(x.dtype) || isWhole(x));
+  const { dtype, weak } = promote(arrays.map((x) => ({ dtype: whole && isWhole(x) ? 'int32' : x.dtype, weak: x.weakType })));
+  return arrays.map((x) => as(where, x, dtype, weak));
 }
+/** A number without fraction, such as 2³² or -0, is no reason to leave the integers. */
+const isWhole = (x: NDArray): boolean => x instanceof Scalar && x.weakType && typeof x.value === 'number' && Number.isInteger(x.value);
 /** Keeps JavaScript numbers weak, so that 2 · 3 · x still takes x's dtype. */
-const as = (x: NDArray, dtype: DType): NDArray => (x instanceof Scalar && x.weakType ? new Scalar(isFloat(dtype) ? Number(x.value) : x.value, dtype) : convertElementType(x, dtype));
-const inexact = (where: string, ...xs: Operand[]): NDArray[] => promoteOperands(where, ...xs).map((x) => as(x, toInexact(x.dtype)));
+function as(where: string, x: NDArray, dtype: DType, weak: boolean): NDArray {
+  if (!(x instanceof Scalar && x.weakType)) return x.dtype === dtype ? x : convertElementType(x, dtype, weak);
+  if (isInteger(dtype) && typeof x.value !== 'boolean' && Math.abs(Number(x.value)) >= 2 ** (8 * DTYPES[dtype].size)) {
+    throw new ValueError(`${where}: the number ${x.value} does not fit ${dtype}; convert the array to a wider dtype first.`);
+  }
+  return new Scalar(isFloat(dtype) ? Number(x.value) : dtype === 'bool' ? Boolean(x.value) : x.value, dtype);
+}
+const inexact = (where: string, ...xs: Operand[]): NDArray[] => promoteOperands(where, ...xs).map((x) => as(where, x, toInexact(x.dtype), x.weakType));
 
 const binary = (name: string, f: (x: NDArray, y: NDArray) => NDArray) => (x: Operand, y: Operand): NDArray => { const [a, b] = promoteOperands(`jnp.${name}`, x, y); return f(a, b); };
 const float = (name: string, f: (x: NDArray) => NDArray) => (x: Operand): NDArray => f(inexact(`jnp.${name}`, x)[0]);
@@ -29,7 +40,13 @@ export const multiply = binary('multiply', (x, y) => (x.dtype === 'bool' ? lax.b
 export const divide = (x: Operand, y: Operand): NDArray => { const [a, b] = inexact('jnp.divide', x, y); return lax.div(a, b); };
 export const trueDivide = divide;
 export const floorDivide = binary('floorDivide', (x, y) => {
-  if (isFloat(x.dtype)) return lax.floor(lax.div(x, y));
+  if (isFloat(x.dtype)) {
+    // As Python: (x - x mod y) / y, rounded to the whole number that it is up to errors.
+    const r = lax.rem(x, y);
+    const q = lax.div(lax.sub(x, r), y);
+    const below = lax.bitwiseAnd(lax.ne(r, 0), lax.ne(lax.sign(y), lax.sign(r)));
+    return lax.round(lax.select(below, lax.sub(q, 1), q));
+  }
   const q = lax.div(x, y);
   const inexactNegative = lax.bitwiseAnd(lax.ne(lax.sign(x), lax.sign(y)), lax.ne(lax.rem(x, y), 0));
   return lax.select(inexactNegative, lax.sub(q, 1), q);
@@ -45,8 +62,14 @@ export function power(x: Operand, y: Operand): NDArray {
   if (typeof y === 'number' && Number.isInteger(y)) return integerPower(asArray(x, 'jnp.power'), y);
   const [a, b] = promoteOperands('jnp.power', x, y);
   if (!isFloat(a.dtype)) {
-    const [p, q] = inexact('jnp.power', x, y);
-    return convertElementType(lax.round(lax.pow(p, q)), a.dtype);
+    // Squares by the bits of the exponent: exact, and wrapping as integers do.
+    const one = new Scalar(1, a.dtype);
+    let [result, base]: NDArray[] = [expandTo(new Scalar(1, a.dtype, false), broadcastShapes('jnp.power', a.shape, b.shape)), a];
+    for (let k = 0; k < 6; k++) {
+      result = lax.mul(result, lax.select(lax.ne(lax.bitwiseAnd(b, 1 << k), 0), base, one));
+      base = lax.mul(base, base);
+    }
+    return result;
   }
   return lax.pow(a, b);
 }
@@ -88,7 +111,19 @@ export const sign = unary('sign', lax.sign);
 export const square = unary('square', lax.square);
 export const floor = unary('floor', (x) => (isInteger(x.dtype) ? x : lax.floor(x)));
 export const ceil = unary('ceil', (x) => (isInteger(x.dtype) ? x : lax.ceil(x)));
-export const round = unary('round', (x) => (isInteger(x.dtype) ? x : lax.round(x)));
+/** To the nearest whole number or multiple of 10^-decimals; ties go to the even one. */
+export function round(x: Operand, options?: { decimals?: number }): NDArray {
+  const { decimals = 0 } = checkOptions('jnp.round', options, ['decimals']);
+  const y = asArray(x, 'jnp.round');
+  if (!Number.isInteger(decimals)) throw new TypeError(`jnp.round: decimals must be a whole number, got ${String(decimals)}.`);
+  if (!isFloat(y.dtype)) {
+    if (decimals < 0) throw new TypeError('jnp.round: integers cannot be rounded to tens; convert them with astype first.');
+    return y;
+  }
+  if (decimals === 0) return lax.round(y);
+  const wide = convertElementType(y, y.dtype === 'float64' ? 'float64' : 'float32');
+  return convertElementType(lax.div(lax.round(lax.mul(wide, 10 ** decimals)), 10 ** decimals), y.dtype);
+}
 export const trunc = unary('trunc', lax.truncate);
 export const exp = float('exp', functions.exp);
 export const log = float('log', functions.log);

@@ -1,16 +1,21 @@
 /** Changes of element type, and the operations that only pass a value on. */
-import { NDArray, Scalar } from '../array.js';
+import { NDArray, Scalar, aval, type Aval } from '../array.js';
 import { bind } from '../core.js';
 import { DTYPES, isFloat, isHalf, isInteger, type DType } from '../dtypes.js';
 import { TypeError } from '../../runtime/errors.js';
 import { elementwise } from './elementwise.js';
 import { primitive, type Primitive } from './primitive.js';
 
-export const convertP = elementwise({
+const convert = elementwise({
   name: 'convert_element_type', opcode: 'CONVERT',
   result: (_inputs, { dtype }) => dtype,
   rule: (ct, [x]) => [isFloat(x.dtype) && isFloat(ct.dtype) ? () => convertElementType(ct, x.dtype) : null],
   onnx: (g, [x], { dtype }) => g.cast(x, dtype),
+});
+
+/** `weak`: an array that takes part in promotion like a number, as JAX has it for int32[n] + 1.5. */
+export const convertP: Primitive<{ dtype: DType; weak?: true }> = Object.assign(convert, {
+  shape: ([a]: readonly Aval[], { dtype, weak }: { dtype: DType; weak?: true }) => [aval(a.shape, dtype, weak ?? false)],
 });
 
 export const bitcastP = elementwise({
@@ -33,13 +38,11 @@ export const stopGradientP: Primitive = primitive({
   view: true,
 });
 
-/** The elements as `dtype`; the array itself where it has that dtype already. */
-export function convertElementType(x: NDArray, dtype: DType): NDArray {
-  if (x instanceof Scalar) {
-    if (x.dtype === dtype && !x.weakType) return x;
-    return new Scalar(dtype === 'bool' ? Boolean(x.value) : isFloat(dtype) ? Number(x.value) : truncated(x.value), dtype, false);
-  }
-  return x.dtype === dtype ? x : bind(convertP, [x], { dtype })[0];
+/** The elements as `dtype`; the array itself where it has that dtype already and `weak` does not say otherwise. */
+export function convertElementType(x: NDArray, dtype: DType, weak?: boolean): NDArray {
+  if (x.dtype === dtype && (x instanceof Scalar ? x.weakType === (weak ?? false) : weak === undefined || x.weakType === weak)) return x;
+  if (x instanceof Scalar) return new Scalar(dtype === 'bool' ? Boolean(x.value) : isFloat(dtype) ? Number(x.value) : truncated(x.value), dtype, weak ?? false);
+  return bind(convertP, [x], weak ? { dtype, weak } : { dtype })[0];
 }
 const truncated = (v: number | bigint | boolean): number | bigint => (typeof v === 'bigint' ? v : Math.trunc(Number(v)));
 

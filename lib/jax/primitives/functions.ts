@@ -34,7 +34,8 @@ export const erfInvP = floating('erf_inv', 'ERF_INV', lowerErfInv, (ct, _x, y) =
 /** max(x, 0), whose derivative at 0 is 0. */
 export const reluP = elementwise({
   name: 'relu', opcode: 'MAX', constants: [0], onnx: 'Relu', types: ['float32', 'float64', 'int32'],
-  rule: (ct, [x]) => [() => select(gt(x, 0), ct, lift(0, ct.dtype))],
+  // Asked of the result, so that nothing but the ReLU needs its argument and the engine can fuse it into the product.
+  rule: (ct, _inputs, [y]) => [() => select(gt(y, 0), ct, lift(0, ct.dtype))],
 });
 
 /** Giles' single-precision polynomial, in float64, so that it is at least as exact as the fused kernel. */

@@ -4,9 +4,10 @@ import { bind, withShape } from '../core.js';
 import { dims, formatShape, type Shape } from '../dims.js';
 import type { DType } from '../dtypes.js';
 import { ShapeError } from '../../runtime/errors.js';
-import { add, mul } from './arithmetic.js';
+import { add, bitwiseAnd, ge, lt, max, min, mul, select, sub } from './arithmetic.js';
+import { stopGradientP } from './convert.js';
 import { primitive, requireSameDType, type Primitive } from './primitive.js';
-import { expandTo, moveAxis, reshape } from './shape.js';
+import { expandTo, moveAxis, reshape, transpose } from './shape.js';
 
 const zerosLike = (x: NDArray): NDArray => expandTo(new Scalar(0, x.dtype, false), x.shape);
 const sizeOf = (xs: readonly NDArray[], axes: readonly (number | null)[]): number => {
@@ -32,39 +33,64 @@ export const iotaP: Primitive<{ dtype: DType; shape: Shape; axis: number }> = pr
 });
 export const iota = (dtype: DType, shape: Shape, axis = 0): NDArray => bind(iotaP, [], { dtype, shape: [...shape], axis })[0];
 
-/** Slices of `x` along `axis` at `indices`, which must lie within. */
-export const gatherP: Primitive<{ axis: number }> = primitive({
+interface GatherParams {
+  readonly axis: number;
+  /** Indices may be any: negative ones count from the end, those out of range read the nearest element and pass no derivative. */
+  readonly clamp?: true;
+}
+/** Where indices of `clamp` lead, and which of them were in range. */
+function clamped(i: NDArray, n: number): [NDArray, NDArray] {
+  const counted = select(lt(i, 0), add(i, n), i);
+  return [min(max(counted, 0), sub(n, 1)), bitwiseAnd(ge(counted, 0), lt(counted, n))];
+}
+/** The indices' mask beside a gathered array. */
+const beside = (mask: NDArray, rank: number, axis: number): NDArray => reshape(mask, [...globalThis.Array(axis).fill(1), ...mask.shape, ...globalThis.Array(rank - axis - mask.ndim).fill(1)]);
+
+/** Slices of `x` along `axis` at `indices`, which must lie within unless `clamp` is set. */
+export const gatherP: Primitive<GatherParams> = primitive({
   name: 'gather',
   shape: ([a, i], { axis }) => [withShape(a, [...a.shape.slice(0, axis), ...i.shape, ...a.shape.slice(axis + 1)])],
   vjp: (inputs, params, needed) => ({
     outputs: bind(gatherP, inputs, params),
-    pullback: ([ct]) => {
-      if (!ct || !needed[0]) return [null, null];
-      const [x, indices] = inputs;
+    pullback: ([given]) => {
+      if (!given || !needed[0]) return [null, null];
+      const [x] = inputs;
       const { axis } = params;
+      let [ct, indices] = [given, inputs[1]];
+      if (params.clamp) {
+        const [at, valid] = clamped(indices, x.shape[axis]);
+        [ct, indices] = [select(beside(valid, ct.ndim, axis), ct, new Scalar(0, ct.dtype, false)), at];
+      }
       // The gathered axes go to the front, where scatterAdd works.
       const rank = indices.ndim;
-      let front = ct;
-      for (let k = 0; k < rank; k++) front = moveAxis(front, axis + k, k);
-      return [moveAxis(scatterAdd(zerosLike(moveAxis(x, axis, 0)), indices, front), 0, axis), null];
+      const order = [...[...globalThis.Array(rank).keys()].map((k) => axis + k), ...[...ct.shape.keys()].filter((k) => k < axis || k >= axis + rank)];
+      return [moveAxis(scatterAdd(zerosLike(moveAxis(x, axis, 0)), indices, transpose(ct, order)), 0, axis), null];
     },
   }),
-  batch: ([x, indices], [i, j], { axis }) => {
-    if (j === null) return [[gather(moveAxis(x, i!, 0), indices, axis + 1)], [0]];
-    if (i === null) return [[gather(x, moveAxis(indices, j, 0), axis)], [axis]];
+  batch: ([x, indices], [i, j], { axis, clamp }) => {
+    if (j === null) return [bind(gatherP, [moveAxis(x, i!, 0), indices], { axis: axis + 1, ...(clamp && { clamp }) }), [0]];
+    if (i === null) return [bind(gatherP, [x, moveAxis(indices, j, 0)], { axis, ...(clamp && { clamp }) }), [axis]];
     // Both: the batch is folded into the gathered axis.
     const front = moveAxis(moveAxis(x, i, 0), axis + 1, 1);
     const [n, d, ...rest] = front.shape;
-    const index = moveAxis(indices, j, 0);
+    const given = moveAxis(indices, j, 0);
+    const [index, valid] = clamp ? clamped(given, d) : [given, null];
     const offset = reshape(mul(iota(index.dtype, [n]), d), [n, ...index.shape.slice(1).map(() => 1)]);
-    const flat = gather(reshape(front, [dims.mul(n, d), ...rest]), add(index, offset), 0);
-    let out = flat;
+    let out = gather(reshape(front, [dims.mul(n, d), ...rest]), add(index, offset), 0);
+    if (valid) out = select(beside(valid, out.ndim, 0), out, bind(stopGradientP, [out])[0]);
     for (let k = 0; k < index.ndim - 1; k++) out = moveAxis(out, 1, axis + index.ndim - 1);
     return [[out], [0]];
   },
-  lower: (g, [x, indices], { axis }) => [g.node('Gather', [x, indices], { axis })],
+  lower: (g, [x, indices], { axis, clamp }, { inputs: [a, i] }) => {
+    if (!clamp) return [g.node('Gather', [x, indices], { axis })];
+    const scalar = (name: string) => g.reshape(g.cast(name, i.dtype), []);
+    const n = g.dimension(a.shape[axis]);
+    return [g.node('Gather', [x, g.node('Clip', [indices, scalar(g.node('Neg', [n])), scalar(g.node('Sub', [n, g.ints([1])]))])], { axis })];
+  },
 });
 export const gather = (x: NDArray, indices: NDArray, axis: number): NDArray => bind(gatherP, [x, indices], { axis })[0];
+/** As `gather`, for indices that may be negative or out of range. */
+export const gatherClamped = (x: NDArray, indices: NDArray, axis: number): NDArray => bind(gatherP, [x, indices], { axis, clamp: true })[0];
 
 /** Adds `updates` (shape: indices', then x's without its first axis) to the rows of `x` at `indices`. */
 export const scatterAddP: Primitive<Record<string, never>> = primitive({

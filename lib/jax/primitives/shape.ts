@@ -202,19 +202,22 @@ export const reverseP: Primitive<{ axes: readonly number[] }> = primitive({
 });
 export const reverse = (x: NDArray, axes: readonly number[]): NDArray => (axes.length === 0 ? x : bind(reverseP, [x], { axes: [...axes] })[0]);
 
-export const reduceSumP: Primitive<{ axes: readonly number[] }> = primitive({
+export const reduceSumP: Primitive<{ axes: readonly number[]; keepdims?: true }> = primitive({
   name: 'reduce_sum',
-  shape: ([a], { axes }) => [withShape(a, a.shape.filter((_, i) => !axes.includes(i)))],
-  vjp: thunks(() => reduceSumP, (ct, [x], _outputs, { axes }) => [() => expandTo(ct.ndim ? reshape(ct, x.shape.map((d, i) => (axes.includes(i) ? 1 : d))) : ct, x.shape)]),
-  batch: ([x], [axis], { axes }) => [bind(reduceSumP, [moveAxis(x, axis!, 0)], { axes: axes.map((a) => a + 1) }), [0]],
-  lower: (g, [x], { axes }, { inputs: [a] }) => {
+  shape: ([a], { axes, keepdims }) => [withShape(a, keepdims ? a.shape.map((d, i) => (axes.includes(i) ? 1 : d)) : a.shape.filter((_, i) => !axes.includes(i)))],
+  vjp: thunks(() => reduceSumP, (ct, [x], _outputs, { axes }) => [() => expandTo(ct.ndim && ct.ndim < x.ndim ? reshape(ct, x.shape.map((d, i) => (axes.includes(i) ? 1 : d))) : ct, x.shape)]),
+  batch: ([x], [axis], { axes, keepdims }) => [bind(reduceSumP, [moveAxis(x, axis!, 0)], { axes: axes.map((a) => a + 1), keepdims }), [0]],
+  lower: (g, [x], { axes, keepdims }, { inputs: [a] }) => {
     const compute = a.dtype === 'float32' || a.dtype === 'float64' || a.dtype === 'int32' || a.dtype === 'int64' ? a.dtype : a.dtype === 'float16' || a.dtype === 'bfloat16' ? 'float32' : 'int64';
-    const sum = g.node('ReduceSum', [compute === a.dtype ? x : g.cast(x, compute), g.ints(axes)], { keepdims: 0 });
+    const sum = g.node('ReduceSum', [compute === a.dtype ? x : g.cast(x, compute), g.ints(axes)], { keepdims: keepdims ? 1 : 0 });
     return [compute === a.dtype ? sum : g.cast(sum, a.dtype)];
   },
 });
 /** The sum over `axes`, which disappear. */
 export const reduceSum = (x: NDArray, axes: readonly number[]): NDArray => (axes.length === 0 ? x : bind(reduceSumP, [x], { axes: [...axes] })[0]);
+
+/** The sum over `axes`, which stay with size 1. */
+export const reduceSumKept = (x: NDArray, axes: readonly number[]): NDArray => bind(reduceSumP, [x], { axes: [...axes], keepdims: true })[0];
 
 /** The number of elements along `axes` as a scalar: a constant, or read at run time where a dimension is open. */
 export const sizeP: Primitive<{ axes: readonly number[]; dtype: 'float32' | 'float64' | 'int32' }> = primitive({

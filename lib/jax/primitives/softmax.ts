@@ -5,12 +5,9 @@ import { isHalf } from '../dtypes.js';
 import { mul, sub } from './arithmetic.js';
 import { exp } from './functions.js';
 import { primitive, requireFloat, thunks, type Primitive } from './primitive.js';
-import { moveAxis, reduceSum, reshape } from './shape.js';
+import { moveAxis, reduceSumKept } from './shape.js';
 
 type Axis = { readonly axis: number };
-
-/** The sum along `axis`, kept as a unit axis and broadcast back. */
-const sumAlong = (x: NDArray, axis: number): NDArray => reshape(reduceSum(x, [axis]), x.shape.map((d, i) => (i === axis ? 1 : d)));
 
 function softmaxLike(name: string, onnx: string, rule: (ct: NDArray, y: NDArray, axis: number) => NDArray): Primitive<Axis> {
   const self: Primitive<Axis> = primitive({
@@ -25,8 +22,8 @@ function softmaxLike(name: string, onnx: string, rule: (ct: NDArray, y: NDArray,
 }
 
 // d softmax: y·(ct - Σ ct·y)
-export const softmaxP = softmaxLike('softmax', 'Softmax', (ct, y, axis) => mul(y, sub(ct, sumAlong(mul(ct, y), axis))));
+export const softmaxP = softmaxLike('softmax', 'Softmax', (ct, y, axis) => mul(y, sub(ct, reduceSumKept(mul(ct, y), [axis]))));
 // d log softmax: ct - exp(y)·Σ ct
-export const logSoftmaxP = softmaxLike('log_softmax', 'LogSoftmax', (ct, y, axis) => sub(ct, mul(exp(y), sumAlong(ct, axis))));
+export const logSoftmaxP = softmaxLike('log_softmax', 'LogSoftmax', (ct, y, axis) => sub(ct, mul(exp(y), reduceSumKept(ct, [axis]))));
 export const softmax = (x: NDArray, axis: number): NDArray => bind(softmaxP, [x], { axis })[0];
 export const logSoftmax = (x: NDArray, axis: number): NDArray => bind(logSoftmaxP, [x], { axis })[0];
