@@ -70,6 +70,8 @@ export const cpu: Device = Object.freeze({ platform: 'cpu' as const, id: 0, toSt
 export class ConcreteArray extends NDArray {
   #memory: Memory | null;
   #gone = '';
+  /** @internal The last run that this array was an input of: how a run finds that it was given one twice. */
+  run = 0;
   constructor(a: Aval, memory: Memory, readonly device: Device = cpu) {
     super(a);
     this.#memory = memory;

@@ -2,10 +2,11 @@
 import { checkOptions } from '../runtime/options.js';
 import { ShapeError } from '../runtime/errors.js';
 import type { NDArray } from './array.js';
-import { canonicalAxis } from './dims.js';
+import { canonicalAxes, canonicalAxis } from './dims.js';
 import { toInexact, type DType } from './dtypes.js';
-import { eq, mul } from './primitives/arithmetic.js';
-import { convertElementType } from './primitives/convert.js';
+import { max, sum, type Axis } from './numpy/reductions.js';
+import { div, eq, mul, ne, select, sub } from './primitives/arithmetic.js';
+import { convertElementType, stopGradient } from './primitives/convert.js';
 import * as functions from './primitives/functions.js';
 import { iota } from './primitives/indexing.js';
 import { asArray, type Operand } from './primitives/primitive.js';
@@ -25,14 +26,24 @@ export const tanh = (x: Operand): NDArray => functions.tanh(float(x, 'nn.tanh'))
 export const silu = (x: Operand): NDArray => { const a = float(x, 'nn.silu'); return mul(a, functions.logistic(a)); };
 export const swish = silu;
 
-interface AxisOption { axis?: number }
-const alongAxis = (name: string, f: (x: NDArray, axis: number) => NDArray) => (x: Operand, options?: AxisOption): NDArray => {
-  const { axis = -1 } = checkOptions(`nn.${name}`, options, ['axis']);
-  const a = float(x, `nn.${name}`);
-  return f(a, canonicalAxis(axis, a.ndim, `nn.${name}`));
-};
-export const softmax = alongAxis('softmax', soft.softmax);
-export const logSoftmax = alongAxis('logSoftmax', soft.logSoftmax);
+export interface SoftmaxOptions { axis?: Axis; where?: Operand }
+/** The last axis by default; several axes are taken together, and `where` leaves elements out. */
+function softmaxLike(name: string, one: (x: NDArray, axis: number) => NDArray, several: (shifted: NDArray, options: { axis: number[]; where: Operand | undefined }) => NDArray, outside: number) {
+  return (x: Operand, options?: SoftmaxOptions): NDArray => {
+    const { axis = -1, where } = checkOptions(`nn.${name}`, options, ['axis', 'where']);
+    const a = float(x, `nn.${name}`);
+    const axes = canonicalAxes(axis, a.ndim, `nn.${name}`);
+    if (axes.length === 1 && where === undefined) return one(a, axes[0]);
+    const top = stopGradient(max(a, { axis: axes, keepdims: true, ...(where !== undefined && { where, initial: -Infinity }) }));
+    const out = several(sub(a, top), { axis: axes, where });
+    return where === undefined ? out : select(asBool(where, `nn.${name}`), out, outside);
+  };
+}
+const asBool = (x: Operand, where: string): NDArray => { const a = asArray(x, where); return a.dtype === 'bool' ? a : ne(a, 0); };
+/** exp(x) / Σ exp(x). */
+export const softmax = softmaxLike('softmax', soft.softmax, (y, options) => { const e = functions.exp(y); return div(e, sum(e, { ...options, keepdims: true })); }, 0);
+/** x - log Σ exp(x). */
+export const logSoftmax = softmaxLike('logSoftmax', soft.logSoftmax, (y, options) => sub(y, functions.log(sum(functions.exp(y), { ...options, keepdims: true }))), -Infinity);
 
 /** A last axis (or `axis`) with 1 at each index and 0 elsewhere; indices out of range give zeros. */
 export function oneHot(x: Operand, numClasses: number, options?: { dtype?: DType; axis?: number }): NDArray {

@@ -23,8 +23,24 @@ export const defaultTarget = (): Target => {
 const byteLength = (a: Aval): number => dims.size(a.shape) * DTYPES[a.dtype].size;
 const spec = (a: Aval) => ({ dtype: a.dtype, shape: a.shape });
 
+/**
+ * A reshaped input is the same memory under another shape: it becomes an input of its own, and no node. `sources` says
+ * which of the program's inputs each one is.
+ */
+function reshapedInputs(jaxpr: Jaxpr, written: ReadonlySet<number>): { jaxpr: Jaxpr; sources: readonly number[] } {
+  const free = jaxpr.equations.filter((e) => {
+    const i = e.primitive.name === 'reshape' ? jaxpr.inputs.indexOf(e.inputs[0] as Var) : -1;
+    return i >= 0 && !written.has(i) && !jaxpr.outputs.includes(e.outputs[0]) && dims.isStatic(e.outputs[0].aval.shape) && dims.isStatic(jaxpr.inputs[i].aval.shape);
+  });
+  return {
+    jaxpr: { ...jaxpr, inputs: [...jaxpr.inputs, ...free.map((e) => e.outputs[0])], equations: jaxpr.equations.filter((e) => !free.includes(e)) },
+    sources: [...jaxpr.inputs.keys(), ...free.map((e) => jaxpr.inputs.indexOf(e.inputs[0] as Var))],
+  };
+}
+
 /** The bytes of the model that a program becomes; `inPlace` as the fusion pass settled it. */
-export function buildModel(jaxpr: Jaxpr, wanted: InPlace, custom: boolean) {
+export function buildModel(program: Jaxpr, wanted: InPlace, custom: boolean) {
+  const { jaxpr, sources } = reshapedInputs(program, new Set(wanted.values()));
   const used = new Set<Atom>([...jaxpr.equations.flatMap((e) => e.inputs)]);
   const graph = new Graph(custom);
   const names = jaxpr.inputs.map((v, i) => (used.has(v) || [...wanted.values()].includes(i) ? graph.input(`i${i}`, v.aval.dtype, v.aval.shape) : ''));
@@ -47,9 +63,11 @@ export function buildModel(jaxpr: Jaxpr, wanted: InPlace, custom: boolean) {
     graph.output(own ? name : graph.node('Identity', [name]), a.aval.dtype, a.aval.shape);
   });
   if (lowered.token) graph.output(lowered.token, 'bool', [1]);
-  const inputs = jaxpr.inputs.flatMap((_, i) => (names[i] ? [i] : []));
+  const inputs = jaxpr.inputs.flatMap((v, i) => (names[i] ? [{ source: sources[i], aval: v.aval }] : []));
   return { graph, inputs, fresh, inPlace, token: lowered.token !== null };
 }
+
+let runs = 0;
 
 /** A program ready to run. Its inputs are those of the Jaxpr, captured arrays first. */
 export class Program {
@@ -64,12 +82,18 @@ export class Program {
   readonly #around: readonly (number | ConcreteArray | null)[];
   readonly #twin: readonly number[];
   readonly #token: ArrayBuffer | null;
+  /** The inputs that are not donated. */
+  readonly #others: readonly number[];
+  /** For every output written in place, which of the donated arrays' memory it is. */
+  readonly #reused: readonly (number | undefined)[];
 
   constructor(readonly jaxpr: Jaxpr, readonly target: Target, readonly donated: readonly number[] = [], pairs?: InPlace, fixed = true) {
     const onCpu = target.device.platform === 'cpu';
     const built = buildModel(jaxpr, onCpu ? pairs ?? pairDonated(jaxpr, donated) : new Map(), onCpu);
     this.inPlace = built.inPlace;
-    this.#inputs = built.inputs;
+    this.#others = [...jaxpr.inputs.keys()].filter((i) => !donated.includes(i));
+    this.#reused = jaxpr.outputs.map((_, k) => (this.inPlace.has(k) ? donated.indexOf(this.inPlace.get(k)!) : undefined));
+    this.#inputs = built.inputs.map((x) => x.source);
     this.#fresh = built.fresh;
     this.#token = built.token ? new ArrayBuffer(1) : null;
     this.#avals = jaxpr.outputs.map((a) => aval(a.aval.shape, a.aval.dtype, a.aval.weak));
@@ -84,12 +108,12 @@ export class Program {
     const model = serialize(built.graph);
     this.modelBytes = model.byteLength;
     this.#session = loadEngine(target.engine).createSession(model, onCpu ? {} : { device: 'cuda', deviceId: target.device.id });
-    this.#binding = fixed ? this.#session.bind(this.#inputs.map((i) => spec(jaxpr.inputs[i].aval)), [...this.#fresh.map((k) => spec(this.#avals[k])), ...(this.#token ? [{ dtype: 'bool' as const, shape: [1] }] : [])]) : null;
+    this.#binding = fixed ? this.#session.bind(built.inputs.map((x) => spec(x.aval)), [...this.#fresh.map((k) => spec(this.#avals[k])), ...(this.#token ? [{ dtype: 'bool' as const, shape: [1] }] : [])]) : null;
   }
 
   /** Runs and blocks. `inputs` are checked by the caller to have the program's types. */
   run(inputs: readonly ConcreteArray[]): ConcreteArray[] {
-    if (this.donated.length > 1) this.#refuseTwice(inputs);
+    this.#refuseTwice(inputs);
     const memory = this.#memory(inputs);
     this.#binding?.run(memory);
     const donated = this.donated.map((i) => inputs[i].donate('to a compiled function'));
@@ -141,9 +165,9 @@ export class Program {
     let at = this.#inputs.length;
     for (let k = 0; k < this.#avals.length; k++) {
       const around = this.#around[k];
-      const source = this.inPlace.get(k);
+      const reused = this.#reused[k];
       if (this.#twin[k] !== k) results.push(results[this.#twin[k]]);
-      else if (source !== undefined) results.push(new ConcreteArray(this.#avals[k], donated[this.donated.indexOf(source)], device));
+      else if (reused !== undefined) results.push(new ConcreteArray(this.#avals[k], donated[reused], device));
       else if (around === null) results.push(new ConcreteArray(this.#avals[k], memory[at++], device));
       else if (typeof around !== 'number') results.push(around);
       else {
@@ -154,11 +178,19 @@ export class Program {
     return results;
   }
 
+  /** One array under two inputs must not be written. */
   #refuseTwice(inputs: readonly ConcreteArray[]): void {
+    if (this.donated.length === 0) return;
+    runs++;
     for (const i of this.donated) {
-      const again = inputs.indexOf(inputs[i]) !== i ? inputs.indexOf(inputs[i]) : inputs.indexOf(inputs[i], i + 1);
-      if (again >= 0) throw new ValueError(`The array ${formatAval(inputs[i])} is donated and also given a second time (inputs ${i} and ${again}): donate a copy, or do not donate it.`);
+      if (inputs[i].run === runs) this.#twice(inputs, i);
+      inputs[i].run = runs;
     }
+    for (const i of this.#others) if (inputs[i].run === runs) this.#twice(inputs, i);
+  }
+
+  #twice(inputs: readonly ConcreteArray[], i: number): never {
+    throw new ValueError(`The array ${formatAval(inputs[i])} is donated and also given a second time (inputs ${inputs.indexOf(inputs[i])} and ${inputs.lastIndexOf(inputs[i])}): donate a copy, or do not donate it.`);
   }
 }
 

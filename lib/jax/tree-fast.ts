@@ -30,17 +30,20 @@ export function matchTree(def: TreeDef, x: unknown, out: unknown[]): boolean {
   }
 }
 
-/** A function from a flat list to the tree whose leaves begin at `offset` there. Parts without leaves are made once. */
+/** A function from a flat list to the frozen tree whose leaves begin at `offset` there. Parts without leaves are made once. */
 export function treeBuilder(def: TreeDef, offset: number): (leaves: readonly unknown[]) => any {
   if (def.kind === 'leaf') return (leaves) => leaves[offset];
   if (def.kind === 'none') return () => null;
   let at = offset;
   const parts = def.children.map((c) => { const part = treeBuilder(c, at); at += c.size; return part; });
   const make = (leaves: readonly unknown[]): unknown => {
-    const children = parts.map((p) => p(leaves));
-    if (def.kind === 'list') return children;
+    const children: unknown[] = [];
+    for (let i = 0; i < parts.length; i++) children.push(parts[i](leaves));
+    if (def.kind === 'list') return Object.freeze(children);
     if (def.kind === 'node') return def.node!.unflatten(def.aux, children);
-    return Object.fromEntries(children.map((c, i) => [def.keys![i], c]));
+    const out: Record<string, unknown> = {};
+    for (let i = 0; i < parts.length; i++) out[def.keys![i]] = children[i];
+    return Object.freeze(out);
   };
   if (def.size > 0) return make;
   const empty = make([]);

@@ -165,5 +165,9 @@ export function paths(tree: unknown): string[] {
 /** True where every leaf is truthy. */
 export const all = (tree: unknown): boolean => leaves(tree).every(Boolean);
 
-/** Folds the leaves from the left. */
-export function reduce<A>(fn: (accumulated: A, leaf: any) => A, tree: unknown, initial: A): A { return leaves(tree).reduce<A>(fn, initial); }
+/** Folds the leaves from the left; without `initial` the first leaf begins. */
+export function reduce<A>(fn: (accumulated: A, leaf: any) => A, tree: unknown, ...initial: [] | [A]): A {
+  const all = leaves(tree);
+  if (initial.length === 0 && all.length === 0) throw new ValueError('tree.reduce: the tree is empty and no initial value was given.');
+  return initial.length === 0 ? (all.slice(1).reduce<A>((a, x) => fn(a, x), all[0] as A)) : all.reduce<A>((a, x) => fn(a, x), initial[0]);
+}

@@ -5,6 +5,7 @@ export * from './reductions.js';
 export * from './manipulation.js';
 export { index, type Index } from './index-with.js';
 export * from './products.js';
+export * from './triangles.js';
 export { isArray } from '../array.js';
 
 import type { NDArray } from '../array.js';

@@ -48,7 +48,7 @@ const extremum = (name: string, opcode: 'MAX' | 'MIN', onnx: string) => elementw
 export const maxP = extremum('max', 'MAX', 'Max');
 export const minP = extremum('min', 'MIN', 'Min');
 export const negP = elementwise({ name: 'neg', opcode: 'NEG', onnx: 'Neg', rule: (ct) => [() => neg(ct)] });
-export const absP = elementwise({ name: 'abs', opcode: 'ABS', onnx: 'Abs', rule: (ct, [x]) => [() => mul(ct, sign(x))] });
+export const absP = elementwise({ name: 'abs', opcode: 'ABS', onnx: 'Abs', rule: (ct, [x]) => [() => select(ge(x, 0), ct, neg(ct))] });
 export const signP = elementwise({ name: 'sign', opcode: 'SIGN', onnx: 'Sign', rule: () => [null] });
 export const squareP = elementwise({ name: 'square', opcode: 'SQUARE', onnx: (g, [x]) => g.node('Mul', [x, x]), rule: (ct, [x]) => [() => mul(ct, mul(x, 2))] });
 /** `a * b + c` rounded once. The product of two float32 is exact in float64, which the standard lowering uses. */

@@ -1,12 +1,14 @@
 /** Reductions other than the sum, cumulative sums, and sorting. */
-import { NDArray, aval, type Aval } from '../array.js';
+import type { Graph } from '../../lowering/graph.js';
+import { NDArray, Scalar, aval, type Aval } from '../array.js';
+import { dims } from '../dims.js';
 import { bind, withShape } from '../core.js';
-import { isFloat, type DType } from '../dtypes.js';
+import { isFloat, isHalf, type DType } from '../dtypes.js';
 import { ShapeError } from '../../runtime/errors.js';
 import { convertElementType } from './convert.js';
 import { div, eq, mul } from './arithmetic.js';
 import { primitive, thunks, type Primitive } from './primitive.js';
-import { expandTo, moveAxis, reduceSum, reshape } from './shape.js';
+import { expandTo, moveAxis, pad, reduceSum, reshape, reverse, slice, transpose } from './shape.js';
 
 type Axes = { readonly axes: readonly number[] };
 
@@ -37,12 +39,51 @@ function reduction(name: string, onnx: string, rule: ((ct: NDArray, x: NDArray, 
   return self;
 }
 
-export const reduceProdP = reduction('reduce_prod', 'ReduceProd', (ct, x, y) => mul(ct, div(y, x)), true);
+export const reduceProdP: Primitive<Axes> = {
+  ...reduction('reduce_prod', 'ReduceProd', null, true),
+  vjp: thunks(() => reduceProdP, (ct, [x], _outputs, { axes }) => [() => {
+    const rest = [...x.shape.keys()].filter((i) => !axes.includes(i));
+    const order = [...rest, ...axes];
+    const last = reshape(transpose(x, order), [...rest.map((i) => x.shape[i]), dims.size(axes.map((i) => x.shape[i]))]);
+    const others = mul(productOfOthers(last), reshape(ct, [...ct.shape, 1]));
+    return transpose(reshape(others, order.map((i) => x.shape[i])), order.map((_, i) => order.indexOf(i)));
+  }]),
+  batch: batched(() => reduceProdP),
+};
 
-/** Equal extrema share the cotangent, as in JAX. */
+/** For each element of the last axis the product of all others, by halving: no division, so that zeros are no exception. */
+function productOfOthers(x: NDArray): NDArray {
+  const lead = x.shape.slice(0, -1);
+  const n = x.shape[lead.length];
+  if (n <= 1) return expandTo(new Scalar(1, x.dtype, false), x.shape);
+  const even = n + (n % 2);
+  const pairs = reshape(pad(x, 1, [...lead.map(() => [0, 0, 0]), [0, even - n, 0]]), [...lead, even / 2, 2]);
+  const half = (i: number) => slice(pairs, pairs.shape.map((_, k) => (k === lead.length + 1 ? i : 0)), pairs.shape.map((d, k) => (k === lead.length + 1 ? i + 1 : d)));
+  const above = productOfOthers(reshape(mul(half(0), half(1)), [...lead, even / 2]));
+  const out = reshape(mul(reverse(pairs, [lead.length + 1]), reshape(above, [...lead, even / 2, 1])), [...lead, even]);
+  return even === n ? out : slice(out, out.shape.map(() => 0), [...lead, n]);
+}
+
+/** `whole` where nothing is NaN along the axes, else `nan`: the engine's own comparisons lose NaN. */
+function unlessNaN(g: Graph, x: string, axes: readonly number[], whole: string, nan: (flags: string) => string): string {
+  const flags = g.cast(g.node('IsNaN', [x]), 'float32');
+  return g.node('Where', [g.cast(g.node('ReduceMax', [flags, g.ints(axes)], { keepdims: 0 }), 'bool'), nan(flags), whole]);
+}
+
+/** Equal extrema share the cotangent, as in JAX; NaN wins. */
 function extremum(name: string, onnx: string): Primitive<Axes> {
+  const plain = reduction(name, onnx, null, false);
   const self: Primitive<Axes> = {
-    ...reduction(name, onnx, null, false),
+    ...plain,
+    lower: (g, [x], params, types) => {
+      const { dtype } = types.inputs[0];
+      if (!isFloat(dtype)) return plain.lower(g, [x], params, types);
+      const wide = isHalf(dtype) ? g.cast(x, 'float32') : x;
+      const full = isHalf(dtype) ? 'float32' : dtype;
+      const best = g.node(onnx, [wide, g.ints(params.axes)], { keepdims: 0 });
+      const out = unlessNaN(g, wide, params.axes, best, () => g.constant(full, [], [NaN]));
+      return [full === dtype ? out : g.cast(out, dtype)];
+    },
     vjp: thunks(() => self, (ct, [x], [y], { axes }) => [() => {
       const shape = kept(x.aval, axes);
       const hits = convertElementType(eq(x, expandTo(reshape(y, shape), x.shape)), ct.dtype);
@@ -70,8 +111,11 @@ function argExtremum(name: string, onnx: string): Primitive<{ axis: number }> {
     vjp: null,
     batch: ([x], [at], { axis }) => [bind(self, [moveAxis(x, at!, 0)], { axis: axis + 1 }), [0]],
     lower: (g, [x], { axis }, { inputs: [a] }) => {
-      const compute = a.dtype === 'bool' ? 'int32' : computeType(a.dtype) === 'int64' ? 'float64' : computeType(a.dtype);
-      return [g.cast(g.node(onnx, [compute === a.dtype ? x : g.cast(x, compute)], { axis, keepdims: 0 }), 'int32')];
+      const compute = computeType(a.dtype) === 'int64' ? 'float64' : computeType(a.dtype);
+      const y = compute === a.dtype ? x : g.cast(x, compute);
+      const best = g.node(onnx, [y], { axis, keepdims: 0 });
+      // The first NaN, where there is one.
+      return [g.cast(isFloat(a.dtype) ? unlessNaN(g, y, [axis], best, (flags) => g.node('ArgMax', [flags], { axis, keepdims: 0 })) : best, 'int32')];
     },
   });
   return self;
@@ -92,7 +136,7 @@ export const cumsumP: Primitive<{ axis: number; reverse: boolean }> = primitive(
     return [compute === a.dtype ? out : g.cast(out, a.dtype)];
   },
 });
-export const cumsum = (x: NDArray, axis: number): NDArray => bind(cumsumP, [x], { axis, reverse: false })[0];
+export const cumsum = (x: NDArray, axis: number, backwards = false): NDArray => bind(cumsumP, [x], { axis, reverse: backwards })[0];
 
 /** The permutation that sorts an axis, ascending and stable, int32. */
 export const argsortP: Primitive<{ axis: number }> = primitive({
