@@ -75,6 +75,12 @@ struct FusedOp {
         if (store.kind == StoreKind::InPlace) continue;
         InferredShape output;
         if (store.kind == StoreKind::Output) output = shape;
+        if (store.kind == StoreKind::Columns) {
+          output = shape;
+          const auto axes = static_cast<std::ptrdiff_t>(std::min(store.axes, shape.dims.size()));
+          output.dims.erase(output.dims.begin(), output.dims.begin() + axes);
+          output.names.erase(output.names.begin(), output.names.begin() + std::min(axes, static_cast<std::ptrdiff_t>(output.names.size())));
+        }
         output.type = static_cast<int64_t>(loop.types[store.reg]);
         if (output.known) inference.setOutput(store.index, output);
       }

@@ -179,7 +179,9 @@ export class Program {
   }
 
   /** One array under two inputs must not be written. */
+  /** Also where the other use is not donated: it would read what is being overwritten. */
   #refuseTwice(inputs: readonly ConcreteArray[]): void {
+    if (this.donated.length === 0 || new Set(inputs).size === inputs.length) return;
     if (this.donated.length === 0) return;
     runs++;
     for (const i of this.donated) {
@@ -225,7 +227,7 @@ const programs = new Cache(128 << 20, false);
 export const eagerPrograms = new Cache(64 << 20, true);
 
 export function compile(jaxpr: Jaxpr, target: Target = defaultTarget(), donated: readonly number[] = [], pairs?: InPlace): Program {
-  const key = `${target.engine} ${target.device} ${donated.join()} ${pairs ? [...pairs].join(';') : ''} ${formatJaxpr(jaxpr)}`;
+  const key = `${target.engine} ${target.device} ${donated.join()} ${pairs ? [...pairs].join(';') : ''} ${jaxpr.outputs.map((a) => (a.aval.weak ? '~' : '.')).join('')} ${formatJaxpr(jaxpr)}`;
   return programs.get(key, () => new Program(jaxpr, target, donated, pairs));
 }
 

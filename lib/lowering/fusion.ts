@@ -11,7 +11,12 @@ import { DTYPES, type DType } from '../runtime/dtypes.js';
 import { OPCODES } from './opcodes.js';
 
 /** What happens with a value that a loop computed: a new output, or the memory of a donated input. */
-export interface Store { readonly atom: Atom; readonly inPlace?: Var }
+export interface Store {
+  readonly atom: Atom;
+  readonly inPlace?: Var;
+  /** `atom` is the sum of this value over its leading axes. */
+  readonly sumOf?: Var;
+}
 /** One iteration space: equations of one shape, in order. */
 export interface Loop { readonly equations: readonly Equation[]; readonly stores: readonly Store[]; readonly predicate?: Var }
 export type Step =
@@ -81,6 +86,15 @@ export function planFusion(jaxpr: Jaxpr, wanted: InPlace, predicate?: Var): Plan
 
   const steps = group(jaxpr, jaxpr.equations.filter((e) => !update.has(e)), producer, users);
   if (updates.length) {
+    // What only the caller waits for rides along in the last node, unless it reads what is overwritten there.
+    const targets = new Set<Atom>([...inPlace.values()].map((j) => jaxpr.inputs[j]));
+    for (const step of [...steps]) {
+      if (step.kind !== 'fused' || predicate) continue;
+      const [loop] = step.loops;
+      if (!loop.stores.every((s) => users.get(s.atom)!.every((u) => typeof u === 'number')) || loop.equations.some((e) => e.inputs.some((a) => targets.has(a)))) continue;
+      steps.splice(steps.indexOf(step), 1);
+      updates.push(loop);
+    }
     const loops = predicate ? updates.map((l) => ({ ...l, predicate })) : updates;
     steps.push({ kind: 'fused', loops, barrier: barrierOf(jaxpr, steps, updates, inPlace) });
   }
@@ -132,10 +146,12 @@ function barrierOf(jaxpr: Jaxpr, steps: readonly Step[], updates: readonly Loop[
   const before = new Set<Atom>(updates.flatMap((l) => [...l.equations.flatMap((e) => e.inputs), ...l.stores.map((s) => s.atom)]));
   for (const step of [...steps].reverse()) {
     const equations = step.kind === 'equation' ? [step.equation] : [...step.loops.flatMap((l) => l.equations)].reverse();
+    if (step.kind === 'fused') step.loops.forEach((l) => l.stores.forEach((s) => { if (s.sumOf && before.has(s.atom)) before.add(s.sumOf); }));
     for (const e of equations) if (e.outputs.some((v) => before.has(v))) e.inputs.forEach((a) => before.add(a));
   }
   // All or nothing: the values that the program returns exist before anything is overwritten.
-  const returned = jaxpr.outputs.filter((a, k) => !inPlace.has(k) && !isLiteral(a) && !jaxpr.inputs.includes(a as Var));
+  const own = new Set(updates.flatMap((l) => l.stores.map((s) => s.atom)));
+  const returned = jaxpr.outputs.filter((a, k) => !inPlace.has(k) && !own.has(a) && !isLiteral(a) && !jaxpr.inputs.includes(a as Var));
   return [...new Set([...readers.filter((v) => !before.has(v)), ...returned])];
 }
 
@@ -166,15 +182,32 @@ function group(jaxpr: Jaxpr, equations: readonly Equation[], producer: ReadonlyM
     loads.filter(isBroadcast).forEach((a) => { members.push(producer.get(a)!); inlined.add(producer.get(a)!); });
   }
   const steps: Step[] = [];
+  const summed = new Set<Equation>();
   for (const e of equations) {
-    if (inlined.has(e)) continue;
+    if (inlined.has(e) || summed.has(e)) continue;
     const members = owner.get(e);
     if (!members) { steps.push({ kind: 'equation', equation: e }); continue; }
     const sorted = [...members].sort((x, y) => order.get(x)! - order.get(y)!);
     // The group stands where its result is made: all it needs is there by then.
-    if (sorted[sorted.length - 1] === e) steps.push({ kind: 'fused', loops: [{ equations: sorted, stores: [{ atom: e.outputs[0] }] }], barrier: [] });
+    if (sorted.findLast((m) => !inlined.has(m)) !== e) continue;
+    const result = e.outputs[0];
+    // Sums of the result over its leading axes are taken while it is in registers: bias gradients and losses.
+    const sums = (users.get(result) ?? []).filter((u): u is Equation => typeof u !== 'number' && summable(u));
+    sums.forEach((s) => summed.add(s));
+    const stores: Store[] = sums.map((s) => ({ atom: s.outputs[0], sumOf: result }));
+    if (users.get(result)!.length > sums.length) stores.unshift({ atom: result });
+    steps.push({ kind: 'fused', loops: [{ equations: sorted, stores }], barrier: [] });
   }
   return steps;
+}
+
+/** Column sums are added up by one thread, so large ones are left to the engine. */
+function summable({ primitive, params, inputs: [x] }: Equation): boolean {
+  if (primitive.name !== 'reduce_sum' || params.keepdims || !('aval' in x)) return false;
+  const { shape, dtype } = x.aval;
+  const leading = (params.axes as number[]).every((a, i) => a === i);
+  if (params.axes.length === shape.length) return dtype !== 'bool' && loadable(x.aval);
+  return leading && dtype === 'float32' && dims.isStatic(shape) && dims.size(shape) <= 2 ** 17;
 }
 
 const bits = new DataView(new ArrayBuffer(8));
@@ -199,7 +232,7 @@ export function encodeFused(loops: readonly Loop[], barrier: readonly Atom[]): F
   const program: bigint[] = [1n, BigInt(loops.length)];
   for (const { equations, stores, predicate } of loops) {
     const made = new Set<Atom>(equations.flatMap((e) => e.outputs));
-    const loads = [...new Set([...equations.flatMap((e) => e.inputs), ...stores.map((s) => s.atom)].filter((a) => !isLiteral(a) && !made.has(a)))];
+    const loads = [...new Set([...equations.flatMap((e) => e.inputs), ...stores.flatMap((s) => (s.sumOf ? [] : [s.atom]))].filter((a) => !isLiteral(a) && !made.has(a)))];
     const register = new Map<Atom, number>(loads.map((a, i) => [a, i]));
     const instructions: bigint[][] = [];
     const push = (...instruction: bigint[]) => loads.length + instructions.push(instruction) - 1;
@@ -211,7 +244,11 @@ export function encodeFused(loops: readonly Loop[], barrier: readonly Atom[]): F
       const operands = [...atoms.map(operand), ...(primitive.constants ?? []).map((c) => literal(c, out.aval.dtype)), -1, -1, -1].slice(0, 3);
       register.set(out, push(BigInt(OPCODES[primitive.opcode(params, types)]), BigInt(DTYPES[out.aval.dtype].onnx), ...operands.map(BigInt)));
     }
-    const encoded = stores.flatMap(({ atom, inPlace }) => {
+    const encoded = stores.flatMap(({ atom, inPlace, sumOf }) => {
+      if (sumOf) {
+        const axes = sumOf.aval.shape.length - atom.aval.shape.length;
+        return [register.get(sumOf)!, atom.aval.shape.length === 0 ? 2 : 3 + 256 * axes, outputs.push(atom) - 1];
+      }
       const r = operand(atom);
       return inPlace ? [r, 1, inputIndex(inPlace)] : [r, 0, outputs.push(atom) - 1];
     });

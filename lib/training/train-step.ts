@@ -43,25 +43,26 @@ export interface TrainStep {
   lower(carry: TrainTree, batch: any): Program;
 }
 
-/** A tree that a step returned: it remembers its arrays, so that the next step need not look for them. */
+/** A tree that a step returned, frozen: it remembers its arrays, so that the next step need not look for them. */
 class Carry implements TrainTree {
-  declare readonly trainable: Params;
-  declare readonly nonTrainable: Params;
-  declare readonly state: State;
-  declare readonly optState: OptState;
-  declare readonly rng: Array | null;
-  declare readonly step: Array;
-  readonly #leaves: readonly ConcreteArray[];
   readonly #plan: Plan;
-  constructor(plan: Plan, leaves: readonly ConcreteArray[]) {
+  readonly #leaves: readonly ConcreteArray[];
+  readonly trainable: Params;
+  readonly nonTrainable: Params;
+  readonly state: State;
+  readonly optState: OptState;
+  readonly rng: Array | null;
+  readonly step: Array;
+  constructor(plan: Plan, before: TrainTree, leaves: readonly ConcreteArray[]) {
     this.#plan = plan;
     this.#leaves = leaves;
-    // Lazily, since most trees of a run are only passed on; enumerable, so that { ...tree } has all parts.
-    PARTS.forEach((part, i) => Object.defineProperty(this, part, { enumerable: true, get: () => plan.builders[i](leaves) }));
+    [this.trainable, this.state, this.optState, this.step] = [plan.builders[0](leaves), plan.builders[1](leaves), plan.builders[2](leaves), plan.builders[3](leaves)];
+    this.nonTrainable = before.nonTrainable;
+    this.rng = before.rng;
     Object.freeze(this);
   }
-  static leavesFor(x: TrainTree, plan: Plan | undefined): readonly ConcreteArray[] | null {
-    return plan !== undefined && #plan in x && (x as Carry).#plan === plan ? (x as Carry).#leaves : null;
+  static leavesFor(x: TrainTree, plan: Plan): readonly ConcreteArray[] | null {
+    return #plan in x && x.#plan === plan ? x.#leaves : null;
   }
 }
 tree.registerPytreeNode(Carry as unknown as new () => TrainTree,
@@ -166,19 +167,19 @@ export function trainStep(specification: Specification, options?: TrainStepOptio
     return { plan, inputs: [...plan.consts, ...leaves] };
   };
 
-  const finish = (plan: Plan, inputs: readonly ConcreteArray[], outputs: readonly ConcreteArray[]): [TrainTree, StepResult] => {
+  const finish = (plan: Plan, carry: TrainTree, inputs: readonly ConcreteArray[], outputs: readonly ConcreteArray[]): [TrainTree, StepResult] => {
     const kept = inputs.slice(plan.consts.length + plan.replaced, plan.consts.length + plan.avals.length);
-    return [new Carry(plan, [...outputs.slice(0, plan.replaced), ...kept]), { loss: outputs[plan.replaced], aux: plan.aux(outputs) }];
+    return [new Carry(plan, carry, [...outputs.slice(0, plan.replaced), ...kept]), { loss: outputs[plan.replaced], aux: plan.aux(outputs) }];
   };
 
   const step = ((carry, batch) => {
     const { plan, inputs } = prepare(carry, batch);
-    return finish(plan, inputs, plan.program.run(inputs));
+    return finish(plan, carry, inputs, plan.program.run(inputs));
   }) as TrainStep;
   step.async = async (carry, batch, asyncOptions) => {
     const { signal } = checkOptions('trainStep.async', asyncOptions, ['signal']);
     const { plan, inputs } = prepare(carry, batch);
-    return finish(plan, inputs, await plan.program.runAsync(inputs, signal));
+    return finish(plan, carry, inputs, await plan.program.runAsync(inputs, signal));
   };
   step.init = (params, initOptions) => {
     const { state = {}, rng = null } = checkOptions('trainStep.init', initOptions, ['state', 'rng']);

@@ -29,7 +29,7 @@ void fill(void* target, const void* value, size_t size, size_t n) {
 class Run {
  public:
   Run(const Plan& plan, std::span<const Tensor> inputs, Host& host)
-      : plan_(plan), inputs_(inputs), host_(host), scalars_(plan.scalars), partials_(plan.partials) {}
+      : plan_(plan), inputs_(inputs), host_(host), scalars_(plan.scalars), partials_(plan.partials), totals_(plan.totals) {}
 
   void run(const Program& program) {
     checkOverlap(program);
@@ -42,15 +42,17 @@ class Run {
       if (enabled_.back()) computeScalars(loop);
     }
     if (plan_.cost < kParallelCost || plan_.blocks < 2) {
-      runBlocks(0, plan_.blocks);
+      runBlocks(0, plan_.blocks, Part::Everything);
     } else {
+      if (plan_.totals) runBlocks(0, plan_.blocks, Part::InOrder);
       const size_t tasks = std::min({plan_.blocks, std::max<size_t>(plan_.cost / kTaskCost, 2), kMaxTasks});
       parallelFor(host_, tasks, [&](size_t task) {
-        runBlocks(plan_.blocks * task / tasks, plan_.blocks * (task + 1) / tasks);
+        runBlocks(plan_.blocks * task / tasks, plan_.blocks * (task + 1) / tasks, Part::Parallel);
       });
     }
     for (const LoopPlan& loop : plan_.loops) {
       for (const LoopPlan::Sum& sum : loop.sums) finishSum(loop, sum);
+      for (const LoopPlan::Columns& sum : loop.columns) finishColumns(sum);
     }
   }
 
@@ -104,7 +106,10 @@ class Run {
     }
   }
 
-  void runBlocks(size_t first, size_t end) {
+  // Loops that sum columns need their blocks in order; the others may run anywhere.
+  enum class Part { Everything, InOrder, Parallel };
+
+  void runBlocks(size_t first, size_t end, Part part) {
     // Kept between runs: fresh memory would be paged in again by every task.
     thread_local std::vector<std::byte> scratch;
     thread_local std::vector<void*> registers;
@@ -118,7 +123,8 @@ class Run {
                                  [](size_t block, const LoopPlan& l) { return block < l.firstBlock; });
     for (--loop; first < end; ++loop) {
       const size_t stop = std::min(end, loop->firstBlock + loop->blocks);
-      if (enabled_[static_cast<size_t>(loop - plan_.loops.begin())]) {
+      const bool mine = part == Part::Everything || (part == Part::InOrder) == !loop->columns.empty();
+      if (mine && enabled_[static_cast<size_t>(loop - plan_.loops.begin())]) {
         runLoop(*loop, first - loop->firstBlock, stop - loop->firstBlock, aligned, registers.data());
       }
       first = std::max(first, stop);
@@ -141,6 +147,7 @@ class Run {
       }
       for (const Step& s : loop.steps) s.kernel(reg[s.out], reg[s.a], reg[s.b], reg[s.c], n, s.scalars);
       for (const auto& sum : loop.sums) sumBlock(sum, reg[sum.reg], n, partials_[sum.firstPartial + block]);
+      for (const auto& sum : loop.columns) addColumns(sum, static_cast<const float*>(reg[sum.reg]), start, n);
       for (const auto& write : loop.writes) {
         std::byte* target = tensor(write.output, write.index) + start * write.size;
         if (write.scalar) fill(target, reg[write.reg], write.size, n);
@@ -156,6 +163,26 @@ class Run {
     if (!sum.scalar) return;
     if (isFloat(sum.type)) partial = std::bit_cast<uint64_t>(std::bit_cast<double>(partial) * static_cast<double>(n));
     else partial *= n;
+  }
+
+  void addColumns(const LoopPlan::Columns& sum, const float* values, size_t start, size_t n) {
+    double* totals = totals_.data() + sum.firstTotal;
+    size_t column = start % sum.columns;
+    for (size_t i = 0; i < n; column = 0) {
+      const size_t m = std::min(n - i, sum.columns - column);
+      double* __restrict to = totals + column;
+      if (sum.scalar) {
+        for (size_t k = 0; k < m; k++) to[k] += static_cast<double>(*values);
+      } else {
+        for (size_t k = 0; k < m; k++) to[k] += static_cast<double>(values[i + k]);
+      }
+      i += m;
+    }
+  }
+
+  void finishColumns(const LoopPlan::Columns& sum) {
+    auto* out = reinterpret_cast<float*>(outputs_[sum.output]);
+    for (size_t k = 0; k < sum.columns; k++) out[k] = static_cast<float>(totals_[sum.firstTotal + k]);
   }
 
   void finishSum(const LoopPlan& loop, const LoopPlan::Sum& sum) {
@@ -178,6 +205,7 @@ class Run {
   Host& host_;
   std::vector<uint64_t> scalars_;
   std::vector<uint64_t> partials_;
+  std::vector<double> totals_;
   std::vector<std::byte*> outputs_;
   std::vector<uint8_t> enabled_;
 };

@@ -4,7 +4,7 @@
 //   program := [1, numLoops, loop...]
 //   loop    := [predicateInput or -1, numLoads, inputIndex..., numInstrs, instr..., numStores, store...]
 //   instr   := [opcode, dtype, a, b, c]     the result is register numLoads + i; -1 where an operand is not used
-//   store   := [register, kind, index]
+//   store   := [register, kind, index]           kind 3 carries the number of summed leading axes above its low byte
 //
 // Every load of every loop sees the values from before the node ran, whatever the order of loops.
 #pragma once
@@ -70,6 +70,7 @@ enum class StoreKind : int64_t {
   Output = 0,
   InPlace = 1,  // into the memory of input `index`
   Sum = 2,      // the sum over all elements into the scalar output `index`
+  Columns = 3,  // float32: the sums over leading axes into output `index`, whose shape is the other axes'
 };
 
 // ONNX's numbers of the element types that a register can have.

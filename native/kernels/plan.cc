@@ -139,7 +139,7 @@ class LoopPlanner {
   void planDirectStores() {
     for (const Store& store : loop_.stores) {
       const size_t reg = store.reg;
-      if (store.kind == StoreKind::Sum || scalar_[reg] || isDirect_[reg] || reg < loop_.loads.size()) continue;
+      if (store.kind == StoreKind::Sum || store.kind == StoreKind::Columns || scalar_[reg] || isDirect_[reg] || reg < loop_.loads.size()) continue;
       const size_t producer = reg - loop_.loads.size();
       if (store.kind == StoreKind::InPlace && readAfter(store.index, producer)) continue;
       isDirect_[reg] = true;
@@ -218,6 +218,16 @@ class LoopPlanner {
         out_.sums.push_back({store.reg, store.index, type, sumKernel(type), scalar_[store.reg], plan_.partials});
         plan_.partials += out_.blocks;
         picoseconds_ += 100;
+        continue;
+      }
+      if (store.kind == StoreKind::Columns) {
+        if (store.axes > out_.shape.size()) fail("cannot sum " + std::to_string(store.axes) + " leading axes of " + text(out_.shape));
+        const Shape rest(out_.shape.begin() + static_cast<std::ptrdiff_t>(store.axes), out_.shape.end());
+        const size_t columns = elementCount(rest);
+        plan_.outputShapes[store.index] = rest;
+        out_.columns.push_back({store.reg, store.index, columns, scalar_[store.reg], plan_.totals});
+        plan_.totals += columns;
+        picoseconds_ += 200;
         continue;
       }
       if (output) plan_.outputShapes[store.index] = out_.shape;

@@ -61,6 +61,15 @@ struct LoopPlan {
     size_t firstPartial;
   };
 
+  // Sums over leading axes, added up in order of the elements by one thread.
+  struct Columns {
+    size_t reg;
+    size_t output;
+    size_t columns;
+    bool scalar;
+    size_t firstTotal;
+  };
+
   std::optional<size_t> predicate;
   Shape shape;
   size_t count;
@@ -77,6 +86,7 @@ struct LoopPlan {
   std::vector<Step> steps;
   std::vector<Write> writes;
   std::vector<Sum> sums;
+  std::vector<Columns> columns;
 };
 
 struct Plan {
@@ -88,6 +98,7 @@ struct Plan {
   size_t cost = 0;
   size_t scalars = 0;
   size_t partials = 0;
+  size_t totals = 0;
   size_t scratchBytes = 0;
   size_t maxRegisters = 0;
   // Inputs that are written in place.

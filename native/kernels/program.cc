@@ -123,7 +123,10 @@ class Parser {
 
   void parseStore(Loop& loop) {
     const size_t reg = below(next("a store's register"), loop.types.size(), "a store's register");
-    const auto kind = static_cast<StoreKind>(below(next("a store's kind"), 3, "a store's kind"));
+    const int64_t coded = next("a store's kind");
+    const auto kind = static_cast<StoreKind>(below(coded & 0xff, 4, "a store's kind"));
+    const size_t axes = below(coded >> 8, 64, "a store's number of axes");
+    if ((kind == StoreKind::Columns) != (axes > 0)) fail("only a store of column sums has a number of axes");
     const int64_t index = next("a store's index");
     const Dtype type = loop.types[reg];
     if (kind == StoreKind::InPlace) {
@@ -132,7 +135,7 @@ class Parser {
       if (inputTypes_[input] != static_cast<int64_t>(type)) fail(name + " has another element type");
       if (inPlaceBy_[input]) fail(name + " is the second one");
       inPlaceBy_[input] = true;
-      loop.stores.push_back({reg, kind, input});
+      loop.stores.push_back({reg, kind, input, axes});
       return;
     }
     const size_t output = below(index, program_.outputs.size(), "a store's output");
@@ -140,8 +143,9 @@ class Parser {
     if (loop.predicate) fail(name + " stands under a predicate, where only in-place stores may");
     if (program_.outputs[output]) fail(name + " is the second one");
     if (kind == StoreKind::Sum && !sumKernel(type)) fail(name + " would sum bools");
+    if (kind == StoreKind::Columns && type != Dtype::F32) fail(name + " sums columns of what is not float32");
     program_.outputs[output] = type;
-    loop.stores.push_back({reg, kind, output});
+    loop.stores.push_back({reg, kind, output, axes});
   }
 
   std::span<const int64_t> code_;

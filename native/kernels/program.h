@@ -21,6 +21,8 @@ struct Store {
   size_t reg;
   StoreKind kind;
   size_t index;
+  // Of Columns: how many leading axes are summed.
+  size_t axes = 0;
 };
 
 struct Loop {
