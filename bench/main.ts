@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- NAME… [--peers] [--torch]`: ours, and the peers in the same run, round by round in turn.
+ * `npm run bench -- NAME… [--peers]`: ours, and the peers in the same run, round by round in turn.
  * Prints a table for each case and writes out/bench/NAME.json.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { engines as knownEngines } from '../lib/runtime/engines.js';
 import { CASES, type BenchCase } from './cases/index.js';
 import { buildDriver, stylesIn } from './driver.js';
 import { measure } from './measure.js';
-import { HAIKU, preparePeers, TORCH } from './peers.js';
+import { PEERS, preparePeers } from './peers.js';
 import { Contender } from './protocol.js';
 import { judge, table } from './report.js';
 
@@ -23,8 +23,8 @@ Cases:
 ${Object.entries(CASES).map(([name, { description }]) => `  ${name.padEnd(18)} ${description}`).join('\n')}
 
 Options:
-  --peers            also measure dm-haiku, in a virtual environment that is made on the first use
-  --torch            also measure PyTorch (on Linux it brings 5 GB of CUDA libraries)
+  --peers            also measure the peers, in a virtual environment that is made on the first use
+  --peer NAME        only this one: ${PEERS.map((p) => p.name).join(' or ')} (torch brings 5 GB of CUDA libraries on Linux)
   --driver           also measure the training engine's own calls from C++ (needs a C++ compiler)
   --engine NAME      only this engine: ${ENGINES.join(' or ')}
   --device DEVICE    cpu (default) or cuda
@@ -50,7 +50,7 @@ function readArguments() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
-      peers: { type: 'boolean', default: false }, torch: { type: 'boolean', default: false },
+      peers: { type: 'boolean', default: false }, peer: { type: 'string', multiple: true },
       driver: { type: 'boolean', default: false }, engine: { type: 'string' },
       device: { type: 'string', default: 'cpu' }, rounds: { type: 'string', default: '7' }, 'round-ms': { type: 'string', default: '400' },
       out: { type: 'string', default: join(ROOT, 'out', 'bench') }, json: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false },
@@ -61,6 +61,7 @@ function readArguments() {
   return {
     ...values, names,
     engines: values.engine ? [choice('engine', values.engine, ENGINES)] : undefined,
+    peers: PEERS.filter((p) => (values.peer ? values.peer.map((name) => choice('peer', name, PEERS.map((p) => p.name))).includes(p.name) : values.peers)),
     device: choice('device', values.device, ['cpu', 'cuda']),
     plan: { rounds: number('rounds', values.rounds), roundMs: number('round-ms', values['round-ms']) },
   };
@@ -79,7 +80,7 @@ async function contenders(name: string, benchCase: BenchCase, options: Arguments
     const library = knownEngines().find((e) => e.name === 'onnxruntime-training')!.path!;
     for (const style of stylesIn(artifacts)) started.push(await Contender.start(buildDriver(ROOT), [library, join(artifacts, style), style]));
   }
-  const peers = benchCase.compared ? [...(options.peers ? [HAIKU] : []), ...(options.torch ? [TORCH] : [])] : [];
+  const peers = benchCase.compared ? options.peers : [];
   if (peers.length) {
     const python = preparePeers(ROOT, peers, say);
     for (const peer of peers) {

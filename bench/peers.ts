@@ -5,11 +5,13 @@ import { join } from 'node:path';
 
 export interface Peer { name: string, script: (benchCase: string) => string, requirements: string }
 
-export const HAIKU: Peer = { name: 'dm-haiku', script: (c) => `haiku_${c}.py`, requirements: 'requirements.txt' };
-export const TORCH: Peer = { name: 'torch', script: (c) => `torch_${c}.py`, requirements: 'requirements-torch.txt' };
+export const PEERS: readonly Peer[] = [
+  { name: 'dm-haiku', script: (c) => `haiku_${c}.py`, requirements: 'requirements.txt' },
+  { name: 'torch', script: (c) => `torch_${c}.py`, requirements: 'requirements-torch.txt' },
+];
 
 /** The Python of a virtual environment that holds what the peers need, installed on the first call. */
-export function preparePeers(root: string, peers: Peer[], say: (text: string) => void): string {
+export function preparePeers(root: string, peers: readonly Peer[], say: (text: string) => void): string {
   const folder = join(root, '.venv', 'bench-peers');
   const python = join(folder, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
   if (!existsSync(python)) {
