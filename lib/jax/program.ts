@@ -9,6 +9,7 @@ import { serialize } from '../lowering/model.js';
 import { ConcreteArray, NDArray, aval, cpu, expectConcrete, formatAval, type Aval, type Device } from './array.js';
 import { config, type EngineName } from './config.js';
 import { Literal, formatJaxpr, type Atom, type Jaxpr, type Var } from './core.js';
+import { clone } from './devices.js';
 import { dims } from './dims.js';
 import { DTYPES, encode } from './dtypes.js';
 
@@ -89,7 +90,9 @@ export class Program {
 
   constructor(readonly jaxpr: Jaxpr, readonly target: Target, readonly donated: readonly number[] = [], pairs?: InPlace, fixed = true) {
     const onCpu = target.device.platform === 'cpu';
-    const built = buildModel(jaxpr, onCpu ? pairs ?? pairDonated(jaxpr, donated) : new Map(), onCpu);
+    // An input that is returned as it came keeps its memory; nothing may be written there.
+    const wanted = [...(onCpu ? pairs ?? pairDonated(jaxpr, donated) : [])].filter(([, j]) => !jaxpr.outputs.includes(jaxpr.inputs[j]));
+    const built = buildModel(jaxpr, new Map(wanted), onCpu);
     this.inPlace = built.inPlace;
     this.#others = [...jaxpr.inputs.keys()].filter((i) => !donated.includes(i));
     this.#reused = jaxpr.outputs.map((_, k) => (this.inPlace.has(k) ? donated.indexOf(this.inPlace.get(k)!) : undefined));
@@ -166,15 +169,18 @@ export class Program {
     for (let k = 0; k < this.#avals.length; k++) {
       const around = this.#around[k];
       const reused = this.#reused[k];
-      if (this.#twin[k] !== k) results.push(results[this.#twin[k]]);
+      // Memory of its own for each result: any of them may be donated next.
+      if (this.#twin[k] !== k) results.push(clone(results[this.#twin[k]]));
       else if (reused !== undefined) results.push(new ConcreteArray(this.#avals[k], donated[reused], device));
       else if (around === null) results.push(new ConcreteArray(this.#avals[k], memory[at++], device));
-      else if (typeof around !== 'number') results.push(around);
+      else if (typeof around !== 'number') results.push(clone(around));
       else {
         const d = this.donated.indexOf(around);
         results.push(d < 0 ? inputs[around] : new ConcreteArray(inputs[around].aval, donated[d], inputs[around].device));
       }
     }
+    // What no result took over: on a GPU the collector would come too late.
+    for (const m of donated) if (!(m instanceof ArrayBuffer) && !results.some((r) => r.memory === m)) m.dispose();
     return results;
   }
 

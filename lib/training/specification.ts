@@ -28,8 +28,8 @@ const expression = (pattern: string): RegExp => new RegExp(`^${pattern.split('*'
 function toPredicate(trainable: Trainable | undefined): Predicate {
   if (trainable === undefined) return () => true;
   if (typeof trainable === 'function') return trainable;
-  const patterns = (typeof trainable === 'string' ? [trainable] : trainable).map((p) => {
-    if (typeof p !== 'string') throw new TypeError(`trainable: expected a function (module, name, value) or patterns, got ${typeof p}.`);
+  const patterns = (globalThis.Array.isArray(trainable) ? trainable : [trainable]).map((p: unknown) => {
+    if (typeof p !== 'string') throw new TypeError(`trainable: expected a function (module, name, value) or patterns, got ${p === null ? 'null' : typeof p}.`);
     return expression(p);
   });
   return (module, name) => patterns.some((p) => p.test(module) || p.test(`${module}/${name}`));

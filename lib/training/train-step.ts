@@ -11,7 +11,7 @@ import { matchTree, treeBuilder } from '../jax/tree-fast.js';
 import type { Params, State } from '../haiku/types.js';
 import { applyUpdates, type OptState } from '../optax/index.js';
 import { checkOptions } from '../runtime/options.js';
-import { ValueError } from '../runtime/errors.js';
+import { TypeError, ValueError } from '../runtime/errors.js';
 import { callLoss, checkSpecification, join, select, type Specification } from './specification.js';
 
 /** Everything that a run carries from step to step. Arrays of `trainable`, `state`, `optState` and `step` are donated. */
@@ -79,6 +79,8 @@ interface Plan {
   readonly batchAvals: readonly Aval[];
   /** How many leaves the step replaces; the others pass on. */
   readonly replaced: number;
+  /** Replaced leaves that come out as something the step was lent, such as its batch: they are copied, since the next step takes them. */
+  readonly lent: readonly number[];
   readonly builders: readonly ((leaves: readonly unknown[]) => any)[];
   readonly aux: (outputs: readonly unknown[]) => any;
 }
@@ -135,6 +137,7 @@ export function trainStep(specification: Specification, options?: TrainStepOptio
     const carryDef = tree.structure(parts);
     return {
       program, carryDef, batchDef, replaced,
+      lent: index.filter((i) => closed.jaxpr.inputs.some((v, j) => v === closed.jaxpr.outputs[i] && (j < offset || j >= offset + replaced))),
       consts: closed.consts.map((x) => expectConcrete(x, 'A captured value')),
       avals: leaves.slice(0, carryDef.size).map((x) => x.aval),
       batchAvals: leaves.slice(carryDef.size).map((x) => x.aval),
@@ -144,21 +147,24 @@ export function trainStep(specification: Specification, options?: TrainStepOptio
   };
 
   const fits = (xs: readonly unknown[], avals: readonly Aval[]): boolean => {
-    for (let i = 0; i < avals.length; i++) if (!(xs[i] instanceof NDArray) || (xs[i] as NDArray).aval !== avals[i]) return false;
+    for (let i = 0; i < avals.length; i++) if ((xs[i] as NDArray | null)?.aval !== avals[i]) return false;
     return true;
   };
 
   const prepare = (carry: TrainTree, batch: unknown): { plan: Plan; inputs: ConcreteArray[] } => {
+    if (typeof carry !== 'object' || carry === null || !('optState' in carry)) throw new TypeError('trainStep: the first argument must be the tree that step.init or the step before returned.');
     for (const plan of plans) {
-      const batchLeaves: unknown[] = [];
-      if (!matchTree(plan.batchDef, batch, batchLeaves) || !fits(batchLeaves, plan.batchAvals)) continue;
+      const given: unknown[] = [];
+      if (!matchTree(plan.batchDef, batch, given)) continue;
+      const batchLeaves = given.map((x) => toArrayLeaf(x, 'trainStep'));
+      if (!fits(batchLeaves, plan.batchAvals)) continue;
       let leaves: readonly unknown[] | null = Carry.leavesFor(carry, plan);
       if (!leaves) {
         const found: unknown[] = [];
         if (!matchTree(plan.carryDef, PARTS.map((p) => carry[p] ?? null), found) || !fits(found, plan.avals)) continue;
         leaves = found;
       }
-      return { plan, inputs: [...plan.consts, ...(leaves as ConcreteArray[]), ...batchLeaves.map((x) => expectConcrete(x as NDArray, 'trainStep'))] };
+      return { plan, inputs: [...plan.consts, ...(leaves as ConcreteArray[]), ...batchLeaves.map((x) => expectConcrete(x, 'trainStep'))] };
     }
     plans.unshift(makePlan(carry, batch));
     if (plans.length > 64) plans.pop();
@@ -169,7 +175,9 @@ export function trainStep(specification: Specification, options?: TrainStepOptio
 
   const finish = (plan: Plan, carry: TrainTree, inputs: readonly ConcreteArray[], outputs: readonly ConcreteArray[]): [TrainTree, StepResult] => {
     const kept = inputs.slice(plan.consts.length + plan.replaced, plan.consts.length + plan.avals.length);
-    return [new Carry(plan, carry, [...outputs.slice(0, plan.replaced), ...kept]), { loss: outputs[plan.replaced], aux: plan.aux(outputs) }];
+    const mine = outputs.slice(0, plan.replaced);
+    for (const i of plan.lent) mine[i] = clone(mine[i]);
+    return [new Carry(plan, carry, [...mine, ...kept]), { loss: outputs[plan.replaced], aux: plan.aux(outputs) }];
   };
 
   const step = ((carry, batch) => {
@@ -184,8 +192,9 @@ export function trainStep(specification: Specification, options?: TrainStepOptio
   step.init = (params, initOptions) => {
     const { state = {}, rng = null } = checkOptions('trainStep.init', initOptions, ['state', 'rng']);
     const [chosen, fixed] = select(trainable, params);
-    const mine = clone(chosen);
-    return { trainable: mine, nonTrainable: fixed, state: clone(state), optState: clone(optimizer.init(mine)), rng, step: jnp.array(new Int32Array([0])).reshape([]) };
+    const own = <T>(x: T): T => clone(tree.map((leaf: unknown) => toArrayLeaf(leaf, 'trainStep.init'), x)) as T;
+    const mine = own(chosen);
+    return { trainable: mine, nonTrainable: fixed, state: own(state), optState: clone(optimizer.init(mine)), rng, step: jnp.array(new Int32Array([0])).reshape([]) };
   };
   step.lower = (carry, batch) => prepare(carry, batch).plan.program;
   return step;
