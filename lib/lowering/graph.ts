@@ -6,7 +6,7 @@ import { encode } from '../runtime/elements.js';
 export type Attribute = number | readonly number[] | readonly bigint[] | string | { readonly float: number } | { readonly floats: readonly number[] };
 export interface GraphNode { op: string; domain: string; inputs: readonly string[]; outputs: readonly string[]; attributes: Readonly<Record<string, Attribute>>; name: string }
 /** Dimensions are numbers, or anything that prints as the name of an open one. */
-export interface GraphValue { name: string; dtype: DType; shape: readonly unknown[] }
+export interface GraphValue { name: string; dtype: DType; shape: readonly unknown[]; /** A sequence of tensors of any shape. */ sequence?: boolean }
 export interface GraphConstant { name: string; dtype: DType; shape: readonly number[]; bytes: Uint8Array }
 
 type Named = { readonly names: readonly string[]; readonly factor: number };
@@ -38,6 +38,13 @@ export class Graph {
     shape.forEach((d, axis) => {
       if (typeof d !== 'number' && !this.#sizes.has(String(d))) this.#sizes.set(String(d), { input: name, axis });
     });
+    return name;
+  }
+
+  /** An input that is a sequence of tensors: what ORT's optimizer operators take. */
+  sequenceInput(name: string, dtype: DType): string {
+    this.#taken.add(name);
+    this.inputs.push({ name, dtype, shape: [], sequence: true });
     return name;
   }
 

@@ -27,7 +27,10 @@ const node = (n: GraphNode) => ({
   attribute: Object.entries(n.attributes).map(([k, v]) => attribute(k, v)),
 });
 
-const value = (v: GraphValue) => ({
+const value = (v: GraphValue) => (v.sequence ? {
+  name: v.name,
+  type: { value: { case: 'sequenceType' as const, value: { elemType: { value: { case: 'tensorType' as const, value: { elemType: DTYPES[v.dtype].onnx } } } } } },
+} : {
   name: v.name,
   type: {
     value: {

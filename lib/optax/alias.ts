@@ -3,6 +3,7 @@ import type { DType } from '../runtime/dtypes.js';
 import { checkOptions } from '../runtime/options.js';
 import { identity, type GradientTransformation, type Scalar, type ScalarOrSchedule } from './base.js';
 import { chain } from './combine.js';
+import { describe } from './describe.js';
 import type { Mask } from './masking.js';
 import { ADAM_OPTIONS, addDecayedWeights, scaleByAdam, scaleByLearningRate, trace, type ScaleByAdamOptions } from './transform.js';
 
@@ -27,10 +28,16 @@ export interface SgdOptions {
  */
 export function sgd(learningRate: ScalarOrSchedule, options?: SgdOptions): GradientTransformation {
   const { momentum, nesterov = false, accumulatorDtype } = checkOptions('optax.sgd', options, ['momentum', 'nesterov', 'accumulatorDtype']);
-  return chain(
+  const made = chain(
     momentum === undefined || momentum === null ? identity() : trace(momentum, { nesterov, accumulatorDtype }),
     scaleByLearningRate(learningRate),
   );
+  return named('sgd', made, learningRate, { ...options }, (rate) => sgd(rate, options));
+}
+
+/** Optimizers with a number as rate can be written down, and made again at another rate. */
+function named(kind: string, made: GradientTransformation, learningRate: ScalarOrSchedule, options: Record<string, unknown>, withLearningRate: (rate: Scalar) => GradientTransformation): GradientTransformation {
+  return describe(made, typeof learningRate === 'number' ? { kind, options, learningRate, withLearningRate } : undefined);
 }
 
 /**
@@ -41,7 +48,7 @@ export function sgd(learningRate: ScalarOrSchedule, options?: SgdOptions): Gradi
  */
 export function adam(learningRate: ScalarOrSchedule, options?: ScaleByAdamOptions): GradientTransformation {
   checkOptions('optax.adam', options, ADAM_OPTIONS);
-  return chain(scaleByAdam(options), scaleByLearningRate(learningRate));
+  return named('adam', chain(scaleByAdam(options), scaleByLearningRate(learningRate)), learningRate, { ...options }, (rate) => adam(rate, options));
 }
 
 /** Adam with Nesterov's momentum. As `optax.nadam`. */
@@ -66,7 +73,8 @@ export interface AdamWOptions extends ScaleByAdamOptions {
  */
 export function adamw(learningRate: ScalarOrSchedule, options?: AdamWOptions): GradientTransformation {
   const { weightDecay = 1e-4, mask, ...adamOptions } = checkOptions('optax.adamw', options, [...ADAM_OPTIONS, 'weightDecay', 'mask']);
-  return chain(scaleByAdam(adamOptions), addDecayedWeights({ weightDecay, mask }), scaleByLearningRate(learningRate));
+  const made = chain(scaleByAdam(adamOptions), addDecayedWeights({ weightDecay, mask }), scaleByLearningRate(learningRate));
+  return named('adamw', made, learningRate, { ...options }, (rate) => adamw(rate, options));
 }
 
 /** `adamw` with Nesterov's momentum. As `optax.nadamw`. */

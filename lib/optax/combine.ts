@@ -3,6 +3,7 @@ import { tree } from '../jax/index.js';
 import { ValueError } from '../runtime/errors.js';
 import { nearestName } from '../runtime/options.js';
 import { checkTransformation, namedTuple, setToZero, type GradientTransformation, type OptState, type Params } from './base.js';
+import { describe, describeOneOf } from './describe.js';
 import { mapPrefix, masked, type Mask } from './masking.js';
 
 /**
@@ -13,7 +14,7 @@ import { mapPrefix, masked, type Mask } from './masking.js';
  */
 export function chain(...transforms: GradientTransformation[]): GradientTransformation {
   transforms.forEach((t) => checkTransformation('optax.chain', t));
-  return {
+  return describe({
     init: (params) => transforms.map((t) => t.init(params)),
     update(updates, state, params, extraArgs) {
       if (!Array.isArray(state) || state.length !== transforms.length) {
@@ -23,7 +24,7 @@ export function chain(...transforms: GradientTransformation[]): GradientTransfor
       transforms.forEach((t, i) => { [updates, states[i]] = t.update(updates, state[i], params, extraArgs); });
       return [updates, states];
     },
-  };
+  }, describeOneOf('chain', transforms, (parts) => chain(...parts)));
 }
 
 /**
@@ -79,7 +80,7 @@ export function multiTransform(transforms: Record<string, GradientTransformation
   };
   const only = (group: string, labels: unknown): GradientTransformation =>
     masked(transforms[group]!, mapPrefix('optax.multiTransform', (label) => String(label) === group, labels));
-  return {
+  return describe({
     init(params) {
       const labels = resolve(params);
       return new PartitionState({ innerStates: Object.fromEntries(groups.map((group) => [group, only(group, labels).init(params)])) });
@@ -93,7 +94,8 @@ export function multiTransform(transforms: Record<string, GradientTransformation
       });
       return [updates, new PartitionState({ innerStates: Object.fromEntries(states) })];
     },
-  };
+  }, describeOneOf('multiTransform', groups.map((group) => transforms[group]), (parts) =>
+    multiTransform(Object.fromEntries(groups.map((group, i) => [group, parts[i]])), paramLabels)));
 }
 /** Optax's newer name of `multiTransform`. */
 export const partition = multiTransform;

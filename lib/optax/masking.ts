@@ -1,6 +1,7 @@
 /** Applying a transformation to a part of the parameters, after `optax.transforms._masking` and `_freezing`. */
 import { tree } from '../jax/index.js';
 import { ValueError } from '../runtime/errors.js';
+import { describe, describeOneOf } from './describe.js';
 import { checkTransformation, namedTuple, setToZero, type GradientTransformation, type OptState, type Params } from './base.js';
 
 /** A tree of booleans (or one whose leaves stand for whole subtrees), or a function that gives one. */
@@ -39,7 +40,7 @@ function resolve(mask: Mask, like: unknown): unknown {
 export function masked(inner: GradientTransformation, mask: Mask): GradientTransformation {
   checkTransformation('optax.masked', inner);
   const choose = (markers: unknown, x: unknown) => mapPrefix<boolean>('optax.masked', (m, part) => (m ? part : new MaskedNode({})), markers, x);
-  return {
+  return describe({
     init: (params) => new MaskedState({ innerState: inner.init(choose(resolve(mask, params), params)) }),
     update(updates, state, params, extraArgs) {
       const markers = resolve(mask, updates);
@@ -48,7 +49,7 @@ export function masked(inner: GradientTransformation, mask: Mask): GradientTrans
       const merged = mapPrefix<boolean>('optax.masked', (m, changed, old) => (m ? changed : old), markers, inside, updates);
       return [merged, new MaskedState({ innerState })];
     },
-  };
+  }, describeOneOf('masked', [inner], ([part]) => masked(part, mask)));
 }
 
 /**

@@ -26,7 +26,8 @@ export interface EngineInfo {
   missing?: string;
 }
 
-const GET_TRAINING = 'run `npm run setup` in a checkout of hokku (it fetches it with Maven), or set HOKKU_ORT_TRAINING to a libonnxruntime built with training';
+/** How to get the engine that trains from artifacts. */
+export const GET_TRAINING = 'run `npm run setup` in a checkout of hokku (it fetches it with Maven), or set HOKKU_ORT_TRAINING to a libonnxruntime built with training';
 const LIBRARY = /^(lib)?onnxruntime(\.\d+)*\.(so|dylib|dll)(\.\d+)*$/;
 
 const loaded = new Map<EngineName, NativeEngine>();

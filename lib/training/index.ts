@@ -1,3 +1,5 @@
 /** `hokku/training`: the fused training step, ONNX Runtime's training artifacts, and sessions over them. */
 export { trainStep, type StepResult, type TrainStep, type TrainStepOptions, type TrainTree } from './train-step.js';
 export type { Loss, LossContext, LossExtra, Predicate, Specification, Trainable } from './specification.js';
+export { generateArtifacts, type Artifacts, type ArtifactsOptions, type Style } from './artifacts.js';
+export { TrainingSession, type PortRecord, type SessionEvalResult, type SessionStepResult, type TrainingSessionOptions } from './training-session.js';
