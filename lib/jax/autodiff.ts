@@ -71,14 +71,15 @@ export function flattenArgs(args: readonly unknown[], where: string): Flat {
   return { leaves: leaves.map((x) => toArrayLeaf(x, where)), def };
 }
 
-/** Traces `f(...args)` on flat arrays; fills `out` with the structure of what it returned. */
-export function traceFlat(f: (...args: any[]) => unknown, { leaves, def }: Flat, where: string): { closed: ClosedJaxpr; out: tree.TreeDef } {
+/** Traces `f(...args)` on flat arrays, all or those that `traced` chooses; gives the structure of what it returned too. */
+export function traceFlat(f: (...args: any[]) => unknown, { leaves, def }: Flat, where: string, traced: (x: NDArray) => boolean = () => true): { closed: ClosedJaxpr; out: tree.TreeDef } {
   let out!: tree.TreeDef;
   const closed = trace((...flat) => {
-    const [results, structure] = tree.flatten(f(...(tree.unflatten(def, flat) as unknown[])));
+    let at = 0;
+    const [results, structure] = tree.flatten(f(...(tree.unflatten(def, leaves.map((x) => (traced(x) ? flat[at++] : x))) as unknown[])));
     out = structure;
     return results.map((x) => toArrayLeaf(x, where));
-  }, leaves.map((x) => x.aval));
+  }, leaves.filter(traced).map((x) => x.aval));
   return { closed, out };
 }
 
@@ -103,10 +104,12 @@ export function valueAndGrad(f: Fn, { argnums = 0, hasAux = false }: GradOptions
     flat.leaves.forEach((x, i) => {
       if (chosen.includes(owner[i]) && !isFloat(x.dtype) && !(x instanceof Scalar)) throw new TypeError(`grad: argument ${owner[i]} holds ${formatAval(x)}; gradients are taken with respect to floating-point arrays only.`);
     });
-    const inputs = flat.leaves.map((x, i) => (chosen.includes(owner[i]) && x instanceof Scalar && !isFloat(x.dtype) ? new Scalar(x.value, 'float32') : x));
-    const { closed: inner, out } = traceFlat(f, { leaves: inputs, def: flat.def }, 'grad');
+    const leaves = flat.leaves.map((x, i) => (chosen.includes(owner[i]) && x instanceof Scalar && !isFloat(x.dtype) ? new Scalar(x.value, 'float32') : x));
+    // Integers and masks are not differentiated and keep their values, as in JAX.
+    const { closed: inner, out } = traceFlat(f, { leaves, def: flat.def }, 'grad', (x) => isFloat(x.dtype));
+    const [inputs, owners] = [leaves.filter((x) => isFloat(x.dtype)), owner.filter((_, i) => isFloat(leaves[i].dtype))];
     const [loss] = hasAux ? lossOf(out, inner.jaxpr) : [checkLoss(inner.jaxpr.outputs, out)];
-    const needed = [...inner.consts.map(() => false), ...owner.map((o) => chosen.includes(o))];
+    const needed = [...inner.consts.map(() => false), ...owners.map((o) => chosen.includes(o))];
     const whole = (values: readonly NDArray[]): NDArray[] => {
       const { outputs, pullback } = vjpJaxpr(inner.jaxpr, values, needed);
       const cts = pullback(outputs.map((_, i) => (i === loss ? new Scalar(1, outputs[loss].dtype, false) : null)));
@@ -152,9 +155,12 @@ export function grad(f: Fn, options: GradOptions = {}): Fn {
 export function vjp(f: Fn, ...primals: any[]): [any, (cotangents: any) => any[]] {
   checkFunction(f, 'vjp');
   const flat = flattenArgs(primals, 'vjp');
-  const { closed, out } = traceFlat(f, flat, 'vjp');
-  const needed = [...closed.consts.map(() => false), ...flat.leaves.map(() => true)];
-  const all = [...closed.consts, ...flat.leaves];
+  // What has no derivative keeps its values, so that masks can index; its cotangent is zero.
+  const differentiable = (x: NDArray) => isFloat(x.dtype);
+  const { closed, out } = traceFlat(f, flat, 'vjp', differentiable);
+  const leaves = flat.leaves.filter(differentiable);
+  const needed = [...closed.consts.map(() => false), ...leaves.map(() => true)];
+  const all = [...closed.consts, ...leaves];
   const outputs = apply({ jaxpr: closed.jaxpr, consts: [] }, all);
   const pull = (cotangents: unknown): any[] => {
     const cts = tree.flattenUpTo(out, cotangents, 'vjp').map((x, i) => toArrayLeaf(x, `vjp: cotangent ${i}`));
@@ -169,7 +175,8 @@ export function vjp(f: Fn, ...primals: any[]): [any, (cotangents: any) => any[]]
     };
     const inputs = [...all, ...cts];
     const results = currentFrame() ? whole(inputs) : apply(trace((...xs) => whole(xs), inputs.map((x) => x.aval)), inputs);
-    return tree.unflatten(flat.def, results) as any[];
+    let at = 0;
+    return tree.unflatten(flat.def, flat.leaves.map((x) => (differentiable(x) ? results[at++] : zeros(strong(x.aval))))) as any[];
   };
   return [tree.unflatten(out, outputs), pull];
 }

@@ -26,8 +26,8 @@ setEvaluator((primitive: Primitive, inputs: readonly NDArray[], params: unknown)
   const whole = avals.find((a) => a.shape.length > 0);
   const alike = primitive.opcode !== undefined && avals.every((a) => a.shape.length === 0 || dims.equalShapes(a.shape, whole!.shape));
   // Elementwise operations on equal shapes run flat, so that one program serves every size.
-  const typed = alike ? avals.map((a) => (a.shape.length ? aval([open], a.dtype) : a)) : avals;
-  const key = `${target.engine} ${target.device} ${primitive.name} ${JSON.stringify(params)} ${typed.map((a) => `${a.dtype}[${a.shape.join()}]`).join(' ')}`;
+  const typed = alike ? avals.map((a) => (a.shape.length ? aval([open], a.dtype, a.weak) : a)) : avals;
+  const key = `${target.engine} ${target.device} ${primitive.name} ${JSON.stringify(params)} ${typed.map((a) => `${a.dtype}${a.weak ? '~' : ''}[${a.shape.join()}]`).join(' ')}`;
   const program = eagerPrograms.get(key, () => new Program(single(primitive, typed, params), target, [], undefined, !alike));
   if (!alike) return program.run(arrays);
   return program.runOpen(arrays.map((x) => ({ dtype: x.dtype, shape: x.ndim ? [x.size] : [], data: x.memory })), outputs.map((a) => aval(a.shape.length ? [dims.size(a.shape)] : [], a.dtype)))

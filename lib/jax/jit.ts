@@ -3,7 +3,7 @@ import { checkOptions } from '../runtime/options.js';
 import { ValueError } from '../runtime/errors.js';
 import { expectConcrete, NDArray, type ConcreteArray, type Device } from './array.js';
 import { checkFunction, toArrayLeaf, traceFlat } from './autodiff.js';
-import type { EngineName } from './config.js';
+import { config, type EngineName } from './config.js';
 import { currentFrame } from './core.js';
 import { compile, defaultTarget, type Program, type Target } from './program.js';
 import * as tree from './tree.js';
@@ -30,12 +30,18 @@ interface Compiled { readonly program: Program; readonly consts: readonly NDArra
 const list = (x: number | readonly number[] | undefined): readonly number[] => (x === undefined ? [] : typeof x === 'number' ? [x] : x);
 const identities = new WeakMap<object, number>();
 let nextIdentity = 0;
+function identity(x: object): string {
+  if (!identities.has(x)) identities.set(x, nextIdentity++);
+  return `#${identities.get(x)}`;
+}
+/** Plain values by their text, functions and instances by identity. Different values never share a key. */
 function staticKey(x: unknown): string {
-  if ((typeof x === 'object' && x !== null && tree.structure(x).kind === 'leaf') || typeof x === 'function') {
-    if (!identities.has(x)) identities.set(x, nextIdentity++);
-    return `#${identities.get(x)}`;
-  }
-  return JSON.stringify(x, (_, v) => (typeof v === 'bigint' ? `${v}n` : Object.is(v, -0) ? '-0' : typeof v === 'number' && !Number.isFinite(v) ? String(v) : v)) ?? String(x);
+  if (typeof x === 'string') return JSON.stringify(x);
+  if (typeof x === 'function') return identity(x);
+  if (typeof x !== 'object' || x === null) return `${typeof x}:${Object.is(x, -0) ? '-0' : String(x)}`;
+  if (globalThis.Array.isArray(x)) return `[${x.map(staticKey).join()}]`;
+  if (tree.structure(x).kind !== 'dict') return identity(x);
+  return `{${Object.keys(x).sort().map((k) => `${JSON.stringify(k)}:${staticKey((x as Record<string, unknown>)[k])}`).join()}}`;
 }
 
 /** As `jax.jit`. Compiles at the first call for each combination of shapes and dtypes; blocks and returns arrays. */
@@ -53,7 +59,7 @@ export function jit<F extends (...args: any[]) => any>(f: F, options: JitOptions
     const dynamic = statics.length ? args.map((a, i) => (statics.includes(i) ? null : a)) : args;
     const [raw, def] = tree.flatten(dynamic);
     const leaves = raw.map((x) => toArrayLeaf(x, 'jit'));
-    let key = `${target.engine} ${target.device} ${def.key}`;
+    let key = `${target.engine} ${target.device} ${config.threefryPartitionable ? '' : 'original '}${def.key}`;
     for (const x of leaves) key += `${x.dtype}${x.weakType ? '~' : ''}[${x.aval.shape.join()}]`;
     for (const n of statics) key += ` ${staticKey(args[n])}`;
     let compiled = cache.get(key);

@@ -184,10 +184,8 @@ export class Program {
     return results;
   }
 
-  /** One array under two inputs must not be written. */
-  /** Also where the other use is not donated: it would read what is being overwritten. */
+  /** One array under two inputs must not be written, also where the other is not donated: it would read what is being overwritten. */
   #refuseTwice(inputs: readonly ConcreteArray[]): void {
-    if (this.donated.length === 0 || new Set(inputs).size === inputs.length) return;
     if (this.donated.length === 0) return;
     runs++;
     for (const i of this.donated) {
