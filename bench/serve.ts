@@ -2,7 +2,7 @@
 import { CASES } from './cases/index.js';
 import { serve } from './protocol.js';
 
-const [name, engine, device, artifacts] = process.argv.slice(2);
+const [name, engine, device, artifacts] = process.argv.slice(2) as [string, string, 'cpu' | 'cuda', string];
 const { load, compared } = CASES[name];
 if (compared) (await import('./engine.js')).useEngine(engine, device);
 await serve(compared ? `hokku ${engine}` : 'hokku', (await load()).variants({ engine, device, artifacts }));

@@ -157,7 +157,7 @@ async function notebook(options: Options, out: Output): Promise<boolean> {
     const begin = performance.now();
     const trained = train();
     const seconds = (performance.now() - begin) / 1000;
-    out.print(`\nafter training (${name}, ${options.steps} steps in ${seconds.toFixed(2)} s)`);
+    out.print(`\n${name}: ${options.steps} steps in ${seconds.toFixed(2)} s\nafter training`);
     const after = test(trained, out);
     // It is of course not clever enough to go beyond what it was shown.
     out.print('out of distribution');

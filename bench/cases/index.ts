@@ -3,7 +3,7 @@ import type { Variant } from '../protocol.js';
 import type { Target } from '../report.js';
 
 /** Where a case runs; the engine and device are the default by then. `artifacts` is a folder for training artifacts. */
-export interface Place { engine: string, device: string, artifacts: string }
+export interface Place { engine: string, device: 'cpu' | 'cuda', artifacts: string }
 
 /** What a case's module exports. */
 export interface CaseModule { variants(place: Place): Record<string, Variant> }
