@@ -189,6 +189,22 @@ for (const info of engines()) {
         expect(valuesOf(sum)[0]).to.be.closeTo(total, 1e-5 + 1e-7 * Math.abs(total));
       }), { numRuns: 60 });
     });
+    it('sums columns over leading axes, in any number of blocks', () => {
+      const size = fc.integer({ min: 1, max: 60 });
+      fc.assert(fc.property(size, size, size, fc.integer({ min: 1, max: 2 }), (p, q, r, axes) => {
+        const shape = [p, q, r];
+        const values = Array.from({ length: p * q * r }, (_, i) => Math.fround(Math.sin(i)));
+        const rest = shape.slice(axes);
+        const columns = rest.reduce((x, y) => x * y, 1);
+        const want = Array.from({ length: columns }, () => 0);
+        values.forEach((x, i) => { want[i % columns] += 2 * x; });
+        const [doubled, sums] = fused(program({ loads: [0], code: [constant(2), [OP.Mul, 1, 0, 1]], stores: [[2, OUTPUT, 0], [2, 3 + 256 * axes, 1]] }), [f32(values, shape)], [['float32', null], ['float32', null]]);
+        expect(doubled.shape).to.deep.equal(shape);
+        expect(sums.shape).to.deep.equal(rest);
+        valuesOf(sums).forEach((x, i) => expect(x).to.be.closeTo(want[i], 1e-5 + 1e-6 * Math.abs(want[i])));
+      }), { numRuns: 40 });
+      expect(() => fused(program({ loads: [0], code: [], stores: [[0, 3 + 256 * 3, 0]] }), [f32([1, 2], [2])], [['float32', null]])).to.throw(/leading axes/);
+    });
     it('takes tensors without elements', () => {
       const [y, sum] = fused(program({ loads: [0, 1], code: [[OP.Add, 1, 0, 1]], stores: [[2, OUTPUT, 0], [2, SUM, 1]] }), [f32([], [0, 3]), f32([1, 2, 3])], [['float32', null], ['float32', []]]);
       expect(y.shape).to.deep.equal([0, 3]);
