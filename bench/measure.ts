@@ -35,12 +35,16 @@ export async function measure(contenders: Contender[], plan: Plan, progress: (te
     }
   }
   for (const [i, { contender }] of lanes.entries()) {
-    const sorted = results[i].rounds.toSorted((a, b) => a - b);
-    results[i].min = sorted[0];
-    results[i].median = (sorted[Math.floor((sorted.length - 1) / 2)] + sorted[Math.ceil((sorted.length - 1) / 2)]) / 2;
+    results[i].min = Math.min(...results[i].rounds);
+    results[i].median = median(results[i].rounds);
     results[i].memory = await contender.peakMemory();
   }
   return results;
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return (sorted[Math.floor((sorted.length - 1) / 2)] + sorted[Math.ceil((sorted.length - 1) / 2)]) / 2;
 }
 
 /** How many steps fill a round; found by doubling, which warms every cache as well. */

@@ -1,5 +1,5 @@
 /** What a run says: a table for people, JSON for programs. */
-import type { Measurement } from './measure.js';
+import { median, type Measurement } from './measure.js';
 
 /**
  * What variants of ours are held against: a reference in the same run, or a time. Without `ratio` the ratio is
@@ -9,7 +9,7 @@ export type Target = { variant: RegExp }
   & ({ reference: { contender: string, variant: string }, ratio?: number } | { atMostMs: number });
 
 export interface Row extends Measurement {
-  /** Median ÷ the reference's median: minima favour whoever had the one quiet moment. */
+  /** How many times the reference's time. */
   ratio?: number;
   target?: string;
   met?: boolean;
@@ -22,13 +22,18 @@ export function judge(measurements: Measurement[], targets: Target[]): Row[] {
     const own = targets.find((t) => m.contender.startsWith('hokku') && t.variant.test(m.variant));
     if (own && 'atMostMs' in own) return { ...m, target: `< ${own.atMostMs} ms`, met: m.median < own.atMostMs * 1e3 };
     if (own?.ratio && referenceOf(own)) {
-      const ratio = m.median / referenceOf(own)!.median;
+      const ratio = compare(m, referenceOf(own)!);
       return { ...m, ratio, target: `≤ ${own.ratio}`, met: ratio <= own.ratio };
     }
     // What has no target of its own in this run is compared with the first reference that is there.
     const reference = (own && referenceOf(own)) ?? targets.map(referenceOf).find((r) => r);
-    return reference ? { ...m, ratio: m.median / reference.median } : m;
+    return reference ? { ...m, ratio: compare(m, reference) } : m;
   });
+}
+
+/** The median over the rounds of one divided by the other: both of a round ran in the same minute, under the same load. */
+function compare(m: Measurement, reference: Measurement): number {
+  return median(m.rounds.map((us, round) => us / reference.rounds[round]));
 }
 
 const HEAD = ['contender', 'variant', 'first ms', 'min µs', 'median µs', 'ratio', 'target', 'peak MB'];
