@@ -79,7 +79,8 @@ export function planFusion(jaxpr: Jaxpr, wanted: InPlace, predicate?: Var): Plan
   for (const [k, j] of [...inPlace]) {
     const target = jaxpr.inputs[j];
     const mine = stores.find((s) => s.inPlace === target)!.loop;
-    const hazard = updates.some((l, i) => (i !== mine || !broadcastFree(l, target)) && reads(l, target));
+    const [, ...views] = sharing(jaxpr, [target]);
+    const hazard = updates.some((l, i) => ((i !== mine || !broadcastFree(l, target)) && reads(l, target)) || views.some((v) => reads(l, v)));
     if (hazard) inPlace.delete(k);
   }
   if (inPlace.size < wanted.size && inPlace.size < [...wanted].filter(([k]) => loadable(jaxpr.outputs[k].aval)).length) return planFusion(jaxpr, inPlace, predicate);
@@ -87,11 +88,11 @@ export function planFusion(jaxpr: Jaxpr, wanted: InPlace, predicate?: Var): Plan
   const steps = group(jaxpr, jaxpr.equations.filter((e) => !update.has(e)), producer, users);
   if (updates.length) {
     // What only the caller waits for rides along in the last node, unless it reads what is overwritten there.
-    const targets = new Set<Atom>([...inPlace.values()].map((j) => jaxpr.inputs[j]));
+    const targets = sharing(jaxpr, [...inPlace.values()].map((j) => jaxpr.inputs[j]));
     for (const step of [...steps]) {
       if (step.kind !== 'fused' || predicate) continue;
       const [loop] = step.loops;
-      if (!loop.stores.every((s) => users.get(s.atom)!.every((u) => typeof u === 'number')) || loop.equations.some((e) => e.inputs.some((a) => targets.has(a)))) continue;
+      if (!loop.stores.every((s) => users.get(s.atom)!.every((u) => typeof u === 'number' && !inPlace.has(u))) || loop.equations.some((e) => e.inputs.some((a) => targets.has(a)))) continue;
       steps.splice(steps.indexOf(step), 1);
       updates.push(loop);
     }
@@ -101,7 +102,14 @@ export function planFusion(jaxpr: Jaxpr, wanted: InPlace, predicate?: Var): Plan
   return { steps, inPlace };
 }
 
-const reads = (l: Loop, v: Var): boolean => l.equations.some((e) => e.inputs.includes(v)) || l.stores.some((s) => s.atom === v && s.inPlace !== v);
+/** The memory of `atoms` under all its names: a view is the same bytes in another shape. */
+function sharing(jaxpr: Jaxpr, atoms: readonly Atom[]): Set<Atom> {
+  const all = new Set(atoms);
+  for (const e of jaxpr.equations) if (e.primitive.view && e.inputs.some((a) => all.has(a))) e.outputs.forEach((v) => all.add(v));
+  return all;
+}
+
+const reads = (l: Loop, v: Atom): boolean => l.equations.some((e) => e.inputs.includes(v)) || l.stores.some((s) => s.atom === v && s.inPlace !== v);
 /** Inside its own loop a donated input must be read element by element. */
 const broadcastFree = (l: Loop, v: Var): boolean => l.equations.every((e) => !e.inputs.includes(v) || dims.equalShapes(e.outputs[0].aval.shape, v.aval.shape));
 
