@@ -12,22 +12,22 @@ const names = (p: Params) => Object.entries(p).flatMap(([module, bundle]) => Obj
 describe('specifications', () => {
   describe('select', () => {
     const chosen = (trainable: Parameters<typeof select>[0]) => names(select(trainable, params)[0]);
-    it('takes everything where nothing is said', () => expect(chosen(undefined)).to.deep.equal(names(params)));
+    it('takes everything where nothing is said', () => expect(chosen(undefined)).to.have.members(names(params)));
     it('takes predicates, as Haiku does', () => {
-      expect(chosen((module) => module.endsWith('_0'))).to.deep.equal(['mlp/~/linear_0/w', 'mlp/~/linear_0/b']);
-      expect(chosen((_, name) => name === 'b')).to.deep.equal(['mlp/~/linear_0/b', 'mlp/~/linear_1/b']);
+      expect(chosen((module) => module.endsWith('_0'))).to.have.members(['mlp/~/linear_0/w', 'mlp/~/linear_0/b']);
+      expect(chosen((_, name) => name === 'b')).to.have.members(['mlp/~/linear_0/b', 'mlp/~/linear_1/b']);
       expect(chosen((_m, _n, value: Array) => value.ndim === 1)).to.have.length(6);
     });
     it('takes patterns of modules and of single parameters', () => {
-      expect(chosen('mlp/~/linear_0')).to.deep.equal(['mlp/~/linear_0/w', 'mlp/~/linear_0/b']);
-      expect(chosen('*/b')).to.deep.equal(['mlp/~/linear_0/b', 'mlp/~/linear_1/b']);
-      expect(chosen(['*_0/w', 'mlp*_1'])).to.deep.equal(['mlp/~/linear_0/w', 'mlp/~/linear_1/w', 'mlp/~/linear_1/b']);
+      expect(chosen('mlp/~/linear_0')).to.have.members(['mlp/~/linear_0/w', 'mlp/~/linear_0/b']);
+      expect(chosen('*/b')).to.have.members(['mlp/~/linear_0/b', 'mlp/~/linear_1/b']);
+      expect(chosen(['*_0/w', 'mlp*_1'])).to.have.members(['mlp/~/linear_0/w', 'mlp/~/linear_1/w', 'mlp/~/linear_1/b']);
     });
     it('takes every other character as it is', () => {
-      expect(chosen('a.b')).to.deep.equal(['a.b/w']);
+      expect(chosen('a.b')).to.have.members(['a.b/w']);
       expect(() => chosen('a?b')).to.throw(/selects none/);
       expect(() => chosen('mlp')).to.throw(/selects none/);
-      expect(chosen('constructor')).to.deep.equal(['constructor/w']);
+      expect(chosen('constructor')).to.have.members(['constructor/w']);
     });
     it('splits and joins without loss', () => {
       const [chosen, rest] = select('*/w', params);
