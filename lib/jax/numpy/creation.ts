@@ -11,7 +11,7 @@ import { expandTo } from '../primitives/shape.js';
 
 export interface DTypeOption { dtype?: DType }
 /** What becomes an array. */
-export type ArrayLike = NDArray | NestedList | TypedArray;
+export type ArrayLike = NDArray | NestedList | TypedArray | Uint8ClampedArray;
 
 export function checkShape(where: string, shape: unknown): Shape {
   const list = typeof shape === 'number' ? [shape] : shape;
@@ -54,7 +54,7 @@ function typed(data: TypedArray, kept: DType, dtype: DType | undefined, copy: bo
   const shape = [data.length];
   const whole = buffer instanceof ArrayBuffer && !buffer.resizable && data.byteOffset === 0 && data.byteLength === buffer.byteLength;
   // Taking over detaches the caller's buffer; shared and resizable ones are always copied.
-  const result = !copy && whole ? new ConcreteArray(aval(shape, kept), buffer.transfer()) : fromBytes(kept, shape, data);
+  const result = !copy && whole ? new ConcreteArray(aval(shape, kept), structuredClone(buffer, { transfer: [buffer] })) : fromBytes(kept, shape, data);
   return dtype && dtype !== kept ? convertElementType(result, dtype) : result;
 }
 

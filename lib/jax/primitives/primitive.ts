@@ -7,6 +7,7 @@ import type { OpCode } from '../../lowering/opcodes.js';
 import { TypeError } from '../../runtime/errors.js';
 import { NDArray, Scalar, isArray, scalar, type Aval } from '../array.js';
 import { bind } from '../core.js';
+import { isSymbolic } from '../dims.js';
 import { isFloat, type DType } from '../dtypes.js';
 
 /** Cotangents of the outputs, null where zero; gives those of the inputs, null where zero or not needed. */
@@ -64,6 +65,8 @@ export function lift(x: Operand, dtype: DType): NDArray {
 export const asArray = (x: Operand, where: string): NDArray => {
   if (isArray(x)) return x;
   if (typeof x === 'number' || typeof x === 'bigint' || typeof x === 'boolean') return scalar(x);
+  // An open dimension is no number, and says what to use instead.
+  if (isSymbolic(x)) Number(x);
   throw new TypeError(`${where}: expected an array or a number, got ${x === null ? 'null' : typeof x}; wrap lists and typed arrays in jnp.array.`);
 };
 /** Lifts JavaScript scalars to the dtype of the arrays beside them. */

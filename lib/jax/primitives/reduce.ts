@@ -18,6 +18,11 @@ const batched = (self: () => Primitive<Axes>): Primitive<Axes>['batch'] => ([x],
 /** What the engine reduces in: booleans and small integers through int32. */
 const computeType = (d: DType): DType => (isFloat(d) && d !== 'float64' ? 'float32' : d === 'float64' || d === 'int64' ? d : d === 'uint32' || d === 'uint64' ? 'int64' : 'int32');
 
+/** uint64 as int64 in the same order, and back: the engine has no reductions of its own for it. */
+const SIGN = -(2n ** 63n);
+const signed = (g: Graph, x: string): string => g.node('Add', [g.cast(x, 'int64'), g.constant('int64', [], [SIGN])]);
+const unsigned = (g: Graph, x: string): string => g.cast(g.node('Add', [x, g.constant('int64', [], [SIGN])]), 'uint64');
+
 function reduction(name: string, onnx: string, rule: ((ct: NDArray, x: NDArray, y: NDArray) => NDArray) | null, identity: boolean): Primitive<Axes> {
   const self: Primitive<Axes> = primitive({
     name,
@@ -77,6 +82,7 @@ function extremum(name: string, onnx: string): Primitive<Axes> {
     ...plain,
     lower: (g, [x], params, types) => {
       const { dtype } = types.inputs[0];
+      if (dtype === 'uint64') return [unsigned(g, g.node(onnx, [signed(g, x), g.ints(params.axes)], { keepdims: 0 }))];
       if (!isFloat(dtype)) return plain.lower(g, [x], params, types);
       const wide = isHalf(dtype) ? g.cast(x, 'float32') : x;
       const full = isHalf(dtype) ? 'float32' : dtype;
@@ -96,7 +102,21 @@ function extremum(name: string, onnx: string): Primitive<Axes> {
 export const reduceMaxP = extremum('reduce_max', 'ReduceMax');
 export const reduceMinP = extremum('reduce_min', 'ReduceMin');
 
-export const reduceProd = (x: NDArray, axes: readonly number[]): NDArray => (axes.length ? bind(reduceProdP, [x], { axes })[0] : x);
+export function reduceProd(x: NDArray, axes: readonly number[]): NDArray {
+  if (axes.length === 0) return x;
+  if (isFloat(x.dtype) || !dims.isStatic(x.shape)) return bind(reduceProdP, [x], { axes })[0];
+  // The engine multiplies integers in float64: halves by halves they stay exact, and wrap.
+  const rest = [...x.shape.keys()].filter((i) => !axes.includes(i));
+  const lead = rest.map((i) => x.shape[i]);
+  let y = reshape(transpose(x, [...rest, ...axes]), [...lead, dims.size(axes.map((i) => x.shape[i]))]);
+  for (let n = y.shape[lead.length]; n !== 1; n = Math.max(1, Math.ceil(n / 2))) {
+    const even = Math.max(2, n + (n % 2));
+    const padded = pad(y, 1, [...lead.map(() => [0, 0, 0]), [0, even - n, 0]]);
+    const part = (from: number) => slice(padded, [...lead.map(() => 0), from], [...lead, from + even / 2]);
+    y = mul(part(0), part(even / 2));
+  }
+  return reshape(y, lead);
+}
 export const reduceMax = (x: NDArray, axes: readonly number[]): NDArray => (axes.length ? bind(reduceMaxP, [x], { axes })[0] : x);
 export const reduceMin = (x: NDArray, axes: readonly number[]): NDArray => (axes.length ? bind(reduceMinP, [x], { axes })[0] : x);
 
@@ -111,7 +131,13 @@ function argExtremum(name: string, onnx: string): Primitive<{ axis: number }> {
     vjp: null,
     batch: ([x], [at], { axis }) => [bind(self, [moveAxis(x, at!, 0)], { axis: axis + 1 }), [0]],
     lower: (g, [x], { axis }, { inputs: [a] }) => {
-      const compute = computeType(a.dtype) === 'int64' ? 'float64' : computeType(a.dtype);
+      if (computeType(a.dtype) === 'int64') {
+        // There is no kernel for int64, and float64 would not tell neighbours apart: the first that equals the best.
+        const y = a.dtype === 'uint64' ? signed(g, x) : a.dtype === 'int64' ? x : g.cast(x, 'int64');
+        const hits = g.node('Equal', [y, g.node(onnx === 'ArgMax' ? 'ReduceMax' : 'ReduceMin', [y, g.ints([axis])], { keepdims: 1 })]);
+        return [g.cast(g.node('ArgMax', [g.cast(hits, 'int32')], { axis, keepdims: 0 }), 'int32')];
+      }
+      const compute = computeType(a.dtype);
       const y = compute === a.dtype ? x : g.cast(x, compute);
       const best = g.node(onnx, [y], { axis, keepdims: 0 });
       // The first NaN, where there is one.
@@ -145,9 +171,16 @@ export const argsortP: Primitive<{ axis: number }> = primitive({
   vjp: null,
   batch: ([x], [at], { axis }) => [bind(argsortP, [moveAxis(x, at!, 0)], { axis: axis + 1 }), [0]],
   lower: (g, [x], { axis }, { inputs: [a] }) => {
-    const compute = a.dtype === 'float32' || a.dtype === 'float64' ? a.dtype : isFloat(a.dtype) ? 'float32' : 'int64';
-    const [, indices] = g.nodeWithOutputs('TopK', [compute === a.dtype ? x : g.cast(x, compute), g.dimension(a.shape[axis])], 2, { axis, largest: 0, sorted: 1 });
-    return [g.cast(indices, 'int32')];
+    const sorted = (keys: string) => g.nodeWithOutputs('TopK', [keys, g.dimension(a.shape[axis])], 2, { axis, largest: 0, sorted: 1 })[1];
+    if (!isFloat(a.dtype)) return [g.cast(sorted(a.dtype === 'int64' ? x : a.dtype === 'uint64' ? signed(g, x) : g.cast(x, 'int64')), 'int32')];
+    // NaN goes last, behind infinity. In float64 the infinities of narrower types have numbers to stand for them.
+    const y = isHalf(a.dtype) ? g.cast(x, 'float32') : x;
+    const nan = g.node('IsNaN', [y]);
+    const last = (keys: string) => g.node('Where', [nan, g.constant('float64', [], [Infinity]), keys]);
+    if (a.dtype !== 'float64') return [g.cast(sorted(last(g.node('Clip', [g.cast(y, 'float64'), g.constant('float64', [], [-1e300]), g.constant('float64', [], [1e300])]))), 'int32')];
+    const first = sorted(last(y));
+    const again = sorted(g.node('GatherElements', [g.cast(nan, 'float32'), first], { axis }));
+    return [g.cast(g.node('GatherElements', [first, again], { axis }), 'int32')];
   },
 });
 export const argsort = (x: NDArray, axis: number): NDArray => bind(argsortP, [x], { axis })[0];

@@ -2,9 +2,9 @@
 import { NDArray, Scalar, aval } from '../array.js';
 import { bind, withShape } from '../core.js';
 import { broadcastShapes, canonicalAxis, dims, formatShape, type Shape } from '../dims.js';
-import type { DType } from '../dtypes.js';
+import { isHalf, type DType } from '../dtypes.js';
 import { ShapeError } from '../../runtime/errors.js';
-import { add, mul } from './arithmetic.js';
+import { add, eq, mul, select } from './arithmetic.js';
 import { primitive, requireSameDType, thunks, type Primitive } from './primitive.js';
 
 const range = (n: number): number[] => [...globalThis.Array(n).keys()];
@@ -168,10 +168,18 @@ export const padP: Primitive<{ config: readonly (readonly [number, number, numbe
     },
   }),
   batch: ([x, value], [axis, valueAxis], { config }) => {
-    if (valueAxis !== null) throw new ShapeError('vmap of pad over its padding value is not supported: pad with 0 and use jnp.where.');
-    return [bind(padP, [moveAxis(x, axis!, 0), value], { config: [[0, 0, 0], ...config] }), [0]];
+    if (valueAxis === null) return [bind(padP, [moveAxis(x, axis!, 0), value], { config: [[0, 0, 0], ...config] }), [0]];
+    // Values of its own for each: padded with anything, and chosen where a mask of ones was padded with zeros.
+    const n = value.shape[0];
+    const shape = axis === null ? x.shape : x.shape.filter((_, i) => i !== axis);
+    const batched = axis === null ? expandTo(x, [n, ...x.shape]) : moveAxis(x, axis, 0);
+    const inner = eq(pad(expandTo(new Scalar(1, 'int32', false), shape), 0, config), 1);
+    const padded = pad(batched, 0, [[0, 0, 0], ...config]);
+    return [[select(expandTo(inner, padded.shape), padded, expandTo(reshape(value, [n, ...shape.map(() => 1)]), padded.shape))], [0]];
   },
-  lower: (g, [x, value], { config }, { inputs: [a] }) => {
+  lower: (g, [given, fill], { config }, { inputs: [a] }) => {
+    const compute = movable(a.dtype);
+    const [x, value] = compute === a.dtype ? [given, fill] : [given, fill].map((v) => g.cast(v, compute));
     let y = x;
     config.forEach(([, , interior], axis) => {
       if (interior === 0 || a.shape[axis] <= 1) return;
@@ -185,7 +193,8 @@ export const padP: Primitive<{ config: readonly (readonly [number, number, numbe
       y = g.node('Slice', [merged, g.ints([0]), g.ints([shape[axis] + (shape[axis] - 1) * interior]), g.ints([axis])]);
     });
     if (config.some(([low, high]) => low !== 0 || high !== 0)) y = g.node('Pad', [y, g.ints([...config.map(([low]) => low), ...config.map(([, high]) => high)]), value]);
-    return [y === x ? g.node('Identity', [x]) : y];
+    if (y === x) return [g.node('Identity', [given])];
+    return [compute === a.dtype ? y : g.cast(y, a.dtype)];
   },
 });
 /** As `lax.pad`: [low, high, interior] for every axis. */
@@ -207,8 +216,17 @@ export const reduceSumP: Primitive<{ axes: readonly number[]; keepdims?: true }>
   shape: ([a], { axes, keepdims }) => [withShape(a, keepdims ? a.shape.map((d, i) => (axes.includes(i) ? 1 : d)) : a.shape.filter((_, i) => !axes.includes(i)))],
   vjp: thunks(() => reduceSumP, (ct, [x], _outputs, { axes }) => [() => expandTo(ct.ndim && ct.ndim < x.ndim ? reshape(ct, x.shape.map((d, i) => (axes.includes(i) ? 1 : d))) : ct, x.shape)]),
   batch: ([x], [axis], { axes, keepdims }) => [bind(reduceSumP, [moveAxis(x, axis!, 0)], { axes: axes.map((a) => a + 1), keepdims }), [0]],
-  lower: (g, [x], { axes, keepdims }, { inputs: [a] }) => {
-    const compute = a.dtype === 'float32' || a.dtype === 'float64' || a.dtype === 'int32' || a.dtype === 'int64' ? a.dtype : a.dtype === 'float16' || a.dtype === 'bfloat16' ? 'float32' : 'int64';
+  lower: (g, [x], { axes, keepdims }, { inputs: [a], outputs: [out] }) => {
+    const n = dims.size(axes.map((i) => a.shape[i]));
+    if ((a.dtype === 'int64' || a.dtype === 'uint64') && dims.isStatic(a.shape)) {
+      // The engine sums integers in float64; its products of integer matrices are exact.
+      const rest = range(a.shape.length).filter((i) => !axes.includes(i));
+      const rows = g.reshape(g.node('Transpose', [x], { perm: [...rest, ...axes] }), [dims.size(out.shape), n]);
+      const ones = g.node('Expand', [g.constant(a.dtype, [1, 1], [1]), g.shapeTensor([n, 1])]);
+      return [g.reshape(g.node('MatMul', [rows, ones]), out.shape)];
+    }
+    // Narrower integers are exact in float64 too, and wrap on their way back.
+    const compute = a.dtype === 'float32' || a.dtype === 'float64' ? a.dtype : isHalf(a.dtype) ? 'float32' : 'int64';
     const sum = g.node('ReduceSum', [compute === a.dtype ? x : g.cast(x, compute), g.ints(axes)], { keepdims: keepdims ? 1 : 0 });
     return [compute === a.dtype ? sum : g.cast(sum, a.dtype)];
   },
