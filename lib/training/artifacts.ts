@@ -42,12 +42,13 @@ export interface ArtifactsOptions {
   batch: unknown;
   /**
    * `classic`: the engine accumulates gradients, and its SGD or AdamW updates; the default for `optax.sgd`, `adam` and
-   * `adamw` with plain numbers. `in-graph`: the training model updates everything itself; for every other optimizer.
+   * `adamw` with plain numbers. `in-graph`: the training model updates everything itself; for every other optimizer. (The
+   * engine then still keeps a gradient buffer, unused, for each parameter that trains.)
    */
   style?: Style;
   /** Further values of the eval model, for predictions and export: `(params, batch, { state, rng }) => tree`. */
   outputs?: (params: any, batch: any, context: { state: State; rng: Array | null }) => unknown;
-  /** A key: then the loss gets `foldIn(rng, step)`. */
+  /** A key: then the loss gets `foldIn(rng, step)` in training, and the key itself in the eval model. */
   rng?: Array | null;
   /**
    * The name of the batch dimension, which is left open. Where this is left out it is open (as `batch`) if the loss can be

@@ -2,4 +2,5 @@
 export { trainStep, type StepResult, type TrainStep, type TrainStepOptions, type TrainTree } from './train-step.js';
 export type { Loss, LossContext, LossExtra, Predicate, Specification, Trainable } from './specification.js';
 export { generateArtifacts, type Artifacts, type ArtifactsOptions, type Style } from './artifacts.js';
-export { TrainingSession, type PortRecord, type SessionEvalResult, type SessionStepResult, type TrainingSessionOptions } from './training-session.js';
+export type { PortRecord } from './artifacts/manifest.js';
+export { TrainingSession, type SessionEvalResult, type SessionStepResult, type TrainingSessionOptions } from './training-session.js';

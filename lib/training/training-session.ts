@@ -12,7 +12,7 @@ import { DisposedError, EngineNotFoundError, ShapeError, TypeError, ValueError }
 import { checkOptions } from '../runtime/options.js';
 import { bytesAs } from './artifacts.js';
 import { checkSameModel, openFolder, readFacts, type CheckpointFacts, type Folder } from './artifacts/load.js';
-import { RATE_PROPERTY, shortest, type Manifest, type PortRecord } from './artifacts/manifest.js';
+import { RATE_PROPERTY, shortest, type Manifest } from './artifacts/manifest.js';
 import { BatchReader, ResultReader, numbered } from './artifacts/ports.js';
 import type { Style } from './artifacts/trace.js';
 import { aside } from './artifacts/write.js';
@@ -348,5 +348,3 @@ function evalResult(manifest: Manifest | undefined, names: readonly string[]): (
   const outputs = numbered(manifest.evaluation.values, 1 + tree.structure(manifest.evaluation.aux).size);
   return (arrays) => ({ loss: arrays[0], aux: aux(arrays), outputs: outputs(arrays) });
 }
-
-export type { PortRecord };

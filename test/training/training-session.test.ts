@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { copyFileSync, cpSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { numpy as jnp, tree, type Array } from '../../lib/jax/index.js';
 import * as hk from '../../lib/index.js';
@@ -7,6 +7,7 @@ import * as optax from '../../lib/optax/index.js';
 import { engine } from '../../lib/runtime/engines.js';
 import { DisposedError, EngineNotFoundError, FileFormatError, ShapeError, TypeError, ValueError } from '../../lib/runtime/errors.js';
 import { TrainingSession, generateArtifacts, type ArtifactsOptions } from '../../lib/training/index.js';
+import { readCheckpoint, writeCheckpoint } from '../../lib/training/checkpoint-file.js';
 import { FIRST, LAST, MIDDLE, allBits, bits, crossEntropy, forward, jitted, largest, makeBatch, makeParams, needsTraining, temporaryFolder, withoutMiddle, type Batch } from './artifacts-helpers.js';
 
 describe('TrainingSession', function () {
@@ -141,6 +142,32 @@ describe('TrainingSession', function () {
       train(session, 2);
     });
 
+    it('may keep their tensors in a file beside them', () => {
+      const directory = write({ optimizer: optax.adam(1e-2) });
+      writeCheckpoint(join(directory, 'checkpoint'), readCheckpoint(join(directory, 'checkpoint')), { externalAbove: 0 });
+      using session = TrainingSession.load(directory);
+      train(session, 3);
+      const path = join(folder(), 'checkpoint');
+      session.saveCheckpoint(path);
+      expect(existsSync(`${path}.data`)).to.equal(true);
+      const expected = train(session, 3, 3);
+      session.loadCheckpoint(path);
+      expect(train(session, 3, 3)).to.deep.equal(expected);
+    });
+
+    it('with damaged properties are refused', () => {
+      const directory = write();
+      const contents = readCheckpoint(join(directory, 'checkpoint'));
+      const values: [string, string][] = [['tensors', '[1]'], ['tensors', '{'], ['batch', '{}'], ['train', 'null'], ['evaluation', '{"outputs":[{}]}'], ['style', 'x'], ['models', 'null'], ['optimizer', 'null']];
+      for (const [name, value] of values) {
+        const properties = new Map(contents.properties).set(`hokku.${name}`, { type: 'string', value });
+        writeCheckpoint(join(directory, 'checkpoint'), { ...contents, properties });
+        expect(() => TrainingSession.load(directory), `${name} ${value}`).to.throw(FileFormatError, `hokku.${name}`);
+      }
+      writeCheckpoint(join(directory, 'checkpoint'), { ...contents, properties: new Map(contents.properties).set('hokku.format', { type: 'int', value: 99 }) });
+      expect(() => TrainingSession.load(directory)).to.throw(FileFormatError, /version 99/);
+    });
+
     it('that are damaged are refused', () => {
       const directory = write();
       truncateSync(join(directory, 'checkpoint'), 100);
@@ -148,6 +175,42 @@ describe('TrainingSession', function () {
       writeFileSync(join(directory, 'checkpoint'), 'hello');
       expect(() => TrainingSession.load(directory)).to.throw(FileFormatError);
     });
+  });
+
+  it('keeps its barrier at every level of graph optimisation', () => {
+    // State that is read, swapped and derived from parameters makes every order of nodes but the right one visible.
+    const loss = (p: hk.Params, [x, y]: Batch, { state: { s } }: { state: hk.State }) =>
+      [crossEntropy(p, [x.add(s.a), y]), { state: { s: { a: s.b, b: s.a.mul(0.5).add(p[LAST].b.index({ stop: 4 })), old: p[FIRST].w.reshape([64]) } } }] as const;
+    const state = { s: { a: jnp.zeros([4]), b: jnp.ones([4]), old: jnp.zeros([64]) } };
+    const directory = write({ loss, state, optimizer: optax.chain(optax.clipByGlobalNorm(1), optax.adamw(1e-2)) });
+    const native = engine('onnxruntime-training');
+    const runs = ([0, 1, 2, 99] as const).flatMap((graphOptimizationLevel) => [1, 2].map((intraOpNumThreads) => {
+      const checkpoint = native.loadCheckpoint(join(directory, 'checkpoint'));
+      const session = native.createTrainingSession(checkpoint, { train: join(directory, 'training_model.onnx') }, { graphOptimizationLevel, intraOpNumThreads });
+      return globalThis.Array.from({ length: 30 }, (_, i) => {
+        const inputs = makeBatch(i).map((x) => ({ dtype: x.dtype, shape: x.shape, data: x.data.buffer as ArrayBuffer }));
+        const before = checkpoint.getParameter(`${FIRST}/w`).data as ArrayBuffer;
+        const [{ data }] = session.trainStep(inputs);
+        expect(Buffer.from(checkpoint.getParameter('state/s/old').data as ArrayBuffer).equals(Buffer.from(before))).to.equal(true);
+        return new Float32Array(data as ArrayBuffer)[0];
+      });
+    }));
+    for (const run of runs) run.forEach((x, i) => expect(x).to.be.closeTo(runs[0][i], 1e-5));
+  });
+
+  it('takes unusual names, scalars and empty arrays', () => {
+    const odd: hk.Params = { 'ünï cödé/~/b c': { 'a b': jnp.array(2), none: jnp.zeros([0, 3]), 'w.x': jnp.ones([4]) } };
+    const loss = (p: hk.Params, [x]: Batch) => {
+      const { 'a b': a, 'w.x': w, none } = p['ünï cödé/~/b c'];
+      return jnp.mean(jnp.matmul(x, w).sub(1)).mul(a).add(jnp.sum(none));
+    };
+    for (const style of ['classic', 'in-graph'] as const) {
+      using session = open({ params: odd, trainable: undefined, loss, optimizer: optax.adamw(0.1), style });
+      const first = train(session, 1)[0];
+      expect(train(session, 20).at(-1)).to.be.below(first);
+      const after = session.params()['ünï cödé/~/b c'];
+      expect([after['a b'].shape, after.none.shape, after['w.x'].shape]).to.deep.equal([[], [0, 3], [4]]);
+    }
   });
 
   describe('folders', () => {

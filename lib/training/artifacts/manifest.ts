@@ -2,7 +2,7 @@
  * What the engine forgets about artifacts, kept in the checkpoint's properties: format and style, learning rate, the
  * optimizer, what every tensor is for, how batches and outputs are built, and which models belong to the checkpoint.
  */
-import type { DType } from '../../runtime/dtypes.js';
+import { DTYPES, type DType } from '../../runtime/dtypes.js';
 import { FileFormatError } from '../../runtime/errors.js';
 import type { Property } from '../checkpoint-file.js';
 import type { PlainTree } from './names.js';
@@ -66,16 +66,36 @@ export function fromProperties(properties: ReadonlyMap<string, Property>, file: 
     return found.value;
   };
   const rate = properties.get(RATE_PROPERTY);
-  try {
-    return {
-      style: text('style') as Style,
-      learningRate: rate ? shortest(Number(rate.value)) : null,
-      ...(Object.fromEntries(PARTS.map((part) => [part, JSON.parse(text(part))])) as Omit<Manifest, 'style' | 'learningRate'>),
-    };
-  } catch (cause) {
-    if (cause instanceof FileFormatError) throw cause;
-    throw new FileFormatError(`Checkpoint ${file} has damaged properties: ${(cause as Error).message}.`, { cause });
-  }
+  const json = (part: string): any => {
+    const value = text(part);
+    try {
+      return JSON.parse(value);
+    } catch (cause) {
+      throw new FileFormatError(`Checkpoint ${file} has the property '${PREFIX}${part}', which is no JSON: generate the artifacts again.`, { cause });
+    }
+  };
+  const manifest = {
+    style: text('style') as Style,
+    learningRate: rate ? shortest(Number(rate.value)) : null,
+    ...(Object.fromEntries(PARTS.map((part) => [part, json(part)])) as Omit<Manifest, 'style' | 'learningRate'>),
+  };
+  const damaged = damage(manifest);
+  if (damaged) throw new FileFormatError(`Checkpoint ${file} has the property '${PREFIX}${damaged}' in a form that it cannot have: generate the artifacts again.`);
+  return manifest;
+}
+
+/** The part of a manifest that is not what its type says, which only a damaged file can have. */
+function damage({ style, optimizer, tensors, batch, train, evaluation, models }: Manifest): string | undefined {
+  const list = (x: unknown, each: (item: any) => boolean): boolean => Array.isArray(x) && x.every((item) => typeof item === 'object' && item !== null && each(item));
+  const typed = (x: any): boolean => typeof x.name === 'string' && x.dtype in DTYPES && Array.isArray(x.shape);
+  if (style !== 'classic' && style !== 'in-graph') return 'style';
+  if (typeof optimizer?.kind !== 'string') return 'optimizer';
+  if (!list(tensors, (t) => typed(t) && typeof t.role === 'string' && Array.isArray(t.path))) return 'tensors';
+  if (!list(batch?.inputs, typed)) return 'batch';
+  if (!list(train?.outputs, typed)) return 'train';
+  if (!list(evaluation?.outputs, typed)) return 'evaluation';
+  if (typeof models !== 'object' || models === null) return 'models';
+  return undefined;
 }
 
 /** The shortest decimal of a float32: 0.1, not 0.10000000149011612. */
