@@ -100,7 +100,7 @@ describe('TrainingSession', function () {
 
     it('may trade places', () => {
       const swap = (p: hk.Params, batch: Batch, { state }: { state: hk.State }) =>
-        [crossEntropy(p, batch), { state: { s: { a: state.s.b, b: state.s.a.reshape([2, 2]).reshape([4]) , w: p[FIRST].b } } }] as const;
+        [crossEntropy(p, batch), { state: { s: { a: state.s.b.mul(1), b: state.s.a.reshape([2, 2]).reshape([4]), w: p[FIRST].b.add(0) } } }] as const;
       using session = open({ loss: swap, style: 'in-graph', state: { s: { a: jnp.array([1, 2, 3, 4]), b: jnp.array([5, 6, 7, 8]), w: jnp.zeros([16]) } } });
       for (let i = 0; i < 5; i++) {
         const before = session.params()[FIRST].b;
@@ -180,7 +180,7 @@ describe('TrainingSession', function () {
   it('keeps its barrier at every level of graph optimisation', () => {
     // State that is read, swapped and derived from parameters makes every order of nodes but the right one visible.
     const loss = (p: hk.Params, [x, y]: Batch, { state: { s } }: { state: hk.State }) =>
-      [crossEntropy(p, [x.add(s.a), y]), { state: { s: { a: s.b, b: s.a.mul(0.5).add(p[LAST].b.index({ stop: 4 })), old: p[FIRST].w.reshape([64]) } } }] as const;
+      [crossEntropy(p, [x.add(s.a), y]), { state: { s: { a: s.b.mul(1).add(0), b: s.a.mul(0.5).add(p[LAST].b.index({ stop: 4 })), old: p[FIRST].w.reshape([64]) } } }] as const;
     const state = { s: { a: jnp.zeros([4]), b: jnp.ones([4]), old: jnp.zeros([64]) } };
     const directory = write({ loss, state, optimizer: optax.chain(optax.clipByGlobalNorm(1), optax.adamw(1e-2)) });
     const native = engine('onnxruntime-training');

@@ -52,13 +52,20 @@ class ModelBuilder {
   }
 }
 
-/** Operators that may pass memory on instead of writing new one, and others that the engine may remove. */
-const MOVES = new Set(['reshape', 'transpose', 'stop_gradient', 'broadcast_to', 'slice', 'concatenate', 'convert_element_type', 'squeeze']);
+/** Operators that pass memory on, or that the engine removes where they do nothing. */
+const MOVES = new Set(['broadcast_to', 'slice', 'concatenate', 'pad', 'rev', 'convert_element_type']);
+const ARITHMETIC = new Set(['add', 'sub', 'mul', 'div', 'pow']);
 
 /** Values that may lie in the memory of an input. */
-function aliases({ jaxpr }: ClosedJaxpr): Set<Atom> {
+function aliases({ jaxpr, consts }: ClosedJaxpr): Set<Atom> {
   const found = new Set<Atom>(jaxpr.inputs);
-  for (const e of jaxpr.equations) if ((e.primitive.view || MOVES.has(e.primitive.name)) && e.inputs.some((a) => found.has(a))) e.outputs.forEach((v) => found.add(v));
+  const constants = new Set<Atom>(jaxpr.inputs.slice(0, consts.length));
+  // x + 0 and x * 1 are removed by the engine.
+  const isConstant = (a: Atom): boolean => a instanceof Literal || constants.has(a);
+  for (const { primitive, inputs, outputs } of jaxpr.equations) {
+    const passes = primitive.view || MOVES.has(primitive.name) || (ARITHMETIC.has(primitive.name) && inputs.some(isConstant));
+    if (passes && inputs.some((a) => found.has(a))) outputs.forEach((v) => found.add(v));
+  }
   return found;
 }
 
