@@ -1,4 +1,7 @@
 /** Where arrays live and computations run. */
+import { readdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+
 import { engine as loadEngine, engines } from '../runtime/engines.js';
 import { ValueError } from '../runtime/errors.js';
 import { ConcreteArray, NDArray, cpu, expectConcrete, type Device } from './array.js';
@@ -23,7 +26,8 @@ export function devices(platform?: 'cpu' | 'cuda'): Device[] {
   const found: Device[] = platform === 'cuda' ? [] : [cpu];
   if (platform !== 'cpu') {
     for (const { name, path } of engines()) {
-      if (!path) continue;
+      // A library may list CUDA among its providers and come without the file that holds it.
+      if (!path || !readdirSync(dirname(path)).some((file) => file.includes('onnxruntime_providers_cuda'))) continue;
       try {
         loadEngine(name as EngineName).allocate(4, 0).dispose();
         found.push(cuda(name as EngineName, 0));

@@ -2,7 +2,7 @@
  * One training step as one graph: loss, gradients of the trainable part, optimizer. What the step carries lives on the
  * device, is donated to it, and comes back in the same memory.
  */
-import { random, tree, numpy as jnp, valueAndGrad, type Array, type Device, type EngineName } from '../jax/index.js';
+import { config, devicePut, random, tree, numpy as jnp, valueAndGrad, type Array, type Device, type EngineName } from '../jax/index.js';
 import { ConcreteArray, NDArray, expectConcrete, formatAval, type Aval } from '../jax/array.js';
 import { toArrayLeaf, traceFlat } from '../jax/autodiff.js';
 import { clone } from '../jax/devices.js';
@@ -214,7 +214,10 @@ export function trainStep(specification: Specification, options?: TrainStepOptio
     const [chosen, fixed] = select(trainable, params);
     const own = <T>(x: T): T => clone(tree.map((leaf: unknown) => toArrayLeaf(leaf, 'trainStep.init'), x)) as T;
     const mine = own(chosen);
-    return { trainable: mine, nonTrainable: fixed, state: own(state), optState: clone(optimizer.init(mine)), rng, step: jnp.array(new Int32Array([0])).reshape([]) };
+    const begin: TrainTree = { trainable: mine, nonTrainable: fixed, state: own(state), optState: clone(optimizer.init(mine)), rng, step: jnp.array(new Int32Array([0])).reshape([]) };
+    // Where the step runs, so that no run copies them there again.
+    const device = options?.device ?? config.defaultDevice;
+    return device ? devicePut(begin, device) : begin;
   };
   step.lower = (carry, batch) => prepare(carry, batch).plan.program;
   return step;
