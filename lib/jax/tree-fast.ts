@@ -1,5 +1,5 @@
 /** Trees on the hot path: taking apart and putting together along a structure that is known, without writing it down. */
-import type { TreeDef } from './tree.js';
+import { setKey, type TreeDef } from './tree.js';
 
 /** Collects the leaves of `x` in order if it has the structure `def`; false otherwise. */
 export function matchTree(def: TreeDef, x: unknown, out: unknown[]): boolean {
@@ -30,22 +30,22 @@ export function matchTree(def: TreeDef, x: unknown, out: unknown[]): boolean {
   }
 }
 
-/** A function from a flat list to the frozen tree whose leaves begin at `offset` there. Parts without leaves are made once. */
-export function treeBuilder(def: TreeDef, offset: number): (leaves: readonly unknown[]) => any {
+/** A function from a flat list to the tree whose leaves begin at `offset` there. Frozen trees have their parts without leaves made once. */
+export function treeBuilder(def: TreeDef, offset: number, frozen = true): (leaves: readonly unknown[]) => any {
   if (def.kind === 'leaf') return (leaves) => leaves[offset];
   if (def.kind === 'none') return () => null;
   let at = offset;
-  const parts = def.children.map((c) => { const part = treeBuilder(c, at); at += c.size; return part; });
+  const parts = def.children.map((c) => { const part = treeBuilder(c, at, frozen); at += c.size; return part; });
   const make = (leaves: readonly unknown[]): unknown => {
     const children: unknown[] = [];
     for (let i = 0; i < parts.length; i++) children.push(parts[i](leaves));
-    if (def.kind === 'list') return Object.freeze(children);
+    if (def.kind === 'list') return frozen ? Object.freeze(children) : children;
     if (def.kind === 'node') return def.node!.unflatten(def.aux, children);
     const out: Record<string, unknown> = {};
-    for (let i = 0; i < parts.length; i++) out[def.keys![i]] = children[i];
-    return Object.freeze(out);
+    for (let i = 0; i < parts.length; i++) setKey(out, def.keys![i], children[i]);
+    return frozen ? Object.freeze(out) : out;
   };
-  if (def.size > 0) return make;
+  if (def.size > 0 || !frozen) return make;
   const empty = make([]);
   return () => empty;
 }

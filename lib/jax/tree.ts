@@ -83,6 +83,12 @@ export function flatten(tree: unknown, isLeaf?: IsLeaf): [unknown[], TreeDef] {
   return [leaves, def];
 }
 
+/** `out[key] = value`, also for the one key that would set the prototype instead. */
+export function setKey(out: Record<string, unknown>, key: string, value: unknown): void {
+  if (key === '__proto__') Object.defineProperty(out, key, { value, enumerable: true, writable: true, configurable: true });
+  else out[key] = value;
+}
+
 function rebuild(def: TreeDef, next: () => unknown): unknown {
   switch (def.kind) {
     case 'leaf': return next();
@@ -91,12 +97,7 @@ function rebuild(def: TreeDef, next: () => unknown): unknown {
     case 'node': return def.node!.unflatten(def.aux, def.children.map((c) => rebuild(c, next)));
     case 'dict': {
       const out: Record<string, unknown> = {};
-      def.children.forEach((c, i) => {
-        const value = rebuild(c, next);
-        // A key of this name would set the prototype instead.
-        if (def.keys![i] === '__proto__') Object.defineProperty(out, '__proto__', { value, enumerable: true, writable: true, configurable: true });
-        else out[def.keys![i]] = value;
-      });
+      def.children.forEach((c, i) => setKey(out, def.keys![i], rebuild(c, next)));
       return out;
     }
   }

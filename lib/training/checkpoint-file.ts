@@ -3,12 +3,16 @@
  * `LoadCheckpoint` reads and `SaveCheckpoint` writes. Named tensors in two lists (trained and frozen), the optimizer's
  * groups, and properties; when they are too large for one message, the tensors' bytes lie beside it in `<path>.data`.
  */
-import { Builder } from 'flatbuffers';
+import { createRequire } from 'node:module';
+import type * as Flatbuffers from 'flatbuffers';
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync, rmSync, statSync } from 'node:fs';
 import { DTYPES, type DType } from '../runtime/dtypes.js';
 import { FileFormatError, TypeError, ValueError } from '../runtime/errors.js';
 import { PendingFile, writeFully } from './atomic-file.js';
 import { FlatFile, type FlatTable } from './flat-reader.js';
+
+// Loaded with the first checkpoint, so that importing the library stays cheap.
+const flatbuffers = (): typeof Flatbuffers => createRequire(import.meta.url)('flatbuffers') as typeof Flatbuffers;
 
 /** A tensor with a name: little-endian, row-major bytes. Bytes that were read from a file are a view, not aligned to the dtype. */
 export interface NamedTensor { name: string; dtype: DType; shape: readonly number[]; data: Uint8Array }
@@ -75,7 +79,7 @@ export function encodeCheckpoint(contents: CheckpointContents): Uint8Array {
 
 /** `offsets` says where each tensor's bytes lie in the file beside; without it they are in the message. */
 function encode(contents: CheckpointContents, sizeHint: number, offsets?: Map<NamedTensor, number>): Uint8Array {
-  const b = new Builder(sizeHint);
+  const b = new (flatbuffers().Builder)(sizeHint);
   const vector = (items: number[]): number => {
     b.startVector(4, items.length, 4);
     for (const item of items.toReversed()) b.addOffset(item);

@@ -98,7 +98,7 @@ interface Plan {
  * The training step of a specification. As a hand-written jitted step with donated arguments, and it costs no more.
  *
  * @example
- * const step = hk.training.trainStep({ loss, optimizer: optax.adamw(1e-3), trainable: (module) => module !== 'mlp/~/linear_1' });
+ * const step = trainStep({ loss, optimizer: optax.adamw(1e-3), trainable: (module) => module !== 'mlp/~/linear_1' });
  * let carry = step.init(params, { rng: random.PRNGKey(0) });
  * for (const batch of batches) [carry, { loss }] = step(carry, batch);
  *
