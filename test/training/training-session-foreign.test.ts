@@ -113,6 +113,18 @@ describe('TrainingSession on artifacts of others', function () {
     expect(() => TrainingSession.load(directory)).to.throw(FileFormatError, /training_model\.onnx/);
   });
 
+  it('trains without an eval model', () => {
+    const expected = read('mlp_frozen1_sgd');
+    const directory = folder();
+    cpSync(join(ARTIFACTS, 'mlp_frozen1_sgd'), directory, { recursive: true });
+    rmSync(join(directory, 'eval_model.onnx'));
+    using session = TrainingSession.load(directory);
+    session.learningRate = expected.learning_rate;
+    expect(train(session, expected, 0, 2)[1]).to.be.closeTo(expected.losses[1], 1e-6);
+    expect(() => session.evalStep([])).to.throw(ValueError, /no eval model/);
+    expect(() => session.exportForInference(join(directory, 'm.onnx'))).to.throw(ValueError, /no eval model/);
+  });
+
   it('says that a rate which is an input is the caller\'s', () => {
     using session = TrainingSession.load(join(ARTIFACTS, 'scratch_mlp_frozen1_ingraph_adamw'));
     expect(() => session.learningRate).to.throw(ValueError, /takes it as an input/);

@@ -261,6 +261,17 @@ describe('TrainingSession', function () {
         session.trainStep([x, y]);
       });
     }
+    it('may hold numbers, unused arrays, or nothing at all', () => {
+      const loss = (p: hk.Params, b: { x: Array; y: Array; scale: Array }) => crossEntropy(p, [b.x, b.y]).mul(b.scale);
+      using scaled = open({ loss, batch: { x, y, scale: 0.5, id: jnp.zeros([8], { dtype: 'int64' }), count: 3 } });
+      const once = scaled.trainStep({ x, y, scale: 1, id: jnp.zeros([8], { dtype: 'int64' }), count: 4 }).loss.item();
+      expect(scaled.trainStep({ x, y, scale: 0.25, id: jnp.zeros([8], { dtype: 'int64' }), count: 4 }).loss.item()).to.be.closeTo(once / 4, 1e-6);
+      expect(() => scaled.trainStep({ x, y, scale: 1, id: jnp.zeros([8], { dtype: 'int64' }), count: 0.5 })).to.throw(TypeError, /'count' must be i32/);
+      using empty = open({ loss: (p) => jnp.sum(p[FIRST].b.sub(1).mul(p[FIRST].b.sub(1))), batch: [], trainable: FIRST });
+      empty.trainStep([]);
+      empty.optimizerStep();
+      expect(empty.params()[FIRST].b.tolist()).to.deep.equal(new globalThis.Array(16).fill(Math.fround(0.2)));
+    });
     it('may change their size where it is open', () => {
       for (const n of [1, 8, 3]) expect(session.evalStep(makeBatch(0, n)).loss.item()).to.be.closeTo(crossEntropy(session.params(), makeBatch(0, n)).item(), 1e-6);
     });

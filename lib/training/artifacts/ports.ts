@@ -1,6 +1,7 @@
 /** Batches on their way into the engine and results on their way out, with everything known beforehand worked out once. */
 import { ConcreteArray, NDArray, Scalar, aval, expectConcrete, formatAval, type Aval } from '../../jax/array.js';
 import { toArrayLeaf } from '../../jax/autodiff.js';
+import { isFloat, isInteger } from '../../jax/dtypes.js';
 import { matchTree, treeBuilder } from '../../jax/tree-fast.js';
 import * as tree from '../../jax/tree.js';
 import type { NativeTensor } from '../../runtime/addon.js';
@@ -79,8 +80,9 @@ export class BatchReader {
 
   #concrete(leaf: unknown, port: PortRecord | undefined, name: string): ConcreteArray {
     const array: NDArray = toArrayLeaf(leaf, `${this.where}: the input '${name}'`);
-    // A JavaScript number is whatever the input wants.
-    if (array instanceof Scalar && array.weakType && port) return new ConcreteArray(aval([], port.dtype), encode(port.dtype, [array.value]));
+    // A JavaScript number is whatever the input wants, unless that would change its value.
+    const fits = array instanceof Scalar && array.weakType && port && (isFloat(port.dtype) || (isInteger(port.dtype) && Number.isInteger(Number(array.value))));
+    if (fits) return new ConcreteArray(aval([], port.dtype), encode(port.dtype, [array.value]));
     return expectConcrete(array, `${this.where}: the input '${name}'`);
   }
 }

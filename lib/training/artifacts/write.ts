@@ -1,6 +1,6 @@
 /** The files of artifacts on disk: prepared aside, so that a failure leaves the previous ones whole. */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { PendingFile, writeFully } from '../atomic-file.js';
 import { writeCheckpoint, type CheckpointContents } from '../checkpoint-file.js';
@@ -13,6 +13,9 @@ export function aside(path: string, write: (temporary: string) => void): { commi
   const dispose = () => { rmSync(temporary, { force: true }); rmSync(`${temporary}.data`, { force: true }); };
   try {
     write(temporary);
+    // On the disk before it takes its name, so that a power cut leaves the old file or the new one.
+    const fd = openSync(temporary, 'r+');
+    try { fsyncSync(fd); } finally { closeSync(fd); }
   } catch (error) {
     dispose();
     throw error;
