@@ -40,10 +40,10 @@ function reshapedInputs(jaxpr: Jaxpr, written: ReadonlySet<number>): { jaxpr: Ja
 }
 
 /** The bytes of the model that a program becomes; `inPlace` as the fusion pass settled it. */
-export function buildModel(program: Jaxpr, wanted: InPlace, custom: boolean, pinned: Pinned = new Map()) {
+export function buildModel(program: Jaxpr, wanted: InPlace, fused: boolean, pinned: Pinned = new Map()) {
   const { jaxpr, sources } = reshapedInputs(program, new Set([...wanted.values(), ...pinned.keys()]));
   const used = new Set<Atom>([...jaxpr.equations.flatMap((e) => e.inputs)]);
-  const graph = new Graph(custom);
+  const graph = new Graph(true, fused);
   const names = jaxpr.inputs.map((v, i) => {
     if (!used.has(v) && ![...wanted.values()].includes(i)) return '';
     const { dtype, shape } = v.aval;

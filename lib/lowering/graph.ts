@@ -22,8 +22,11 @@ export class Graph {
   readonly #taken = new Set<string>();
   #next = 0;
 
-  /** `custom`: operators of the `hokku` domain may be used. Files for others are written without. */
-  constructor(readonly custom: boolean) {}
+  /**
+   * `custom`: operators of the `hokku` domain may be used. Files for others are written without. `fused`: elementwise
+   * groups become one such operator; on a GPU it has no kernel, and would bring whole arrays to the CPU and back.
+   */
+  constructor(readonly custom: boolean, readonly fused = custom) {}
 
   /** A name that nothing else has; names given by the caller come first. */
   fresh(hint = 't'): string {

@@ -2,6 +2,7 @@
 import type { Aval } from '../jax/array.js';
 import type { Atom, Equation, Jaxpr, Literal, Var } from '../jax/core.js';
 import type { DType } from '../runtime/dtypes.js';
+import { TYPED_ARRAYS, decodeAt, encode } from '../runtime/elements.js';
 import { encodeFused, isLiteral, planFusion, type InPlace } from './fusion.js';
 import type { Graph } from './graph.js';
 
@@ -16,6 +17,9 @@ export interface Lowered {
 
 /** The dtype in which the fused operator computes: half floats in float32, small integers in int32 and wrapped back. */
 const fusedType = (d: DType): DType => (d === 'float16' || d === 'bfloat16' ? 'float32' : d === 'int8' || d === 'int16' || d === 'uint16' ? 'int32' : d === 'uint64' ? 'int64' : d);
+
+/** A constant is rounded or wrapped by its own dtype before it is computed with in a wider one. */
+const asElement = (dtype: DType, value: number | bigint | boolean): number | bigint | boolean => decodeAt(dtype, new TYPED_ARRAYS[dtype](encode(dtype, [value])), 0);
 
 const widen = (a: Aval): Aval => ({ ...a, dtype: fusedType(a.dtype) });
 
@@ -36,7 +40,8 @@ export class Lowering {
   equation({ primitive, inputs, params, outputs }: Equation): void {
     const types = { inputs: inputs.map((a) => a.aval), outputs: outputs.map((v) => v.aval) };
     const narrow = [...types.inputs, ...types.outputs].some((a) => fusedType(a.dtype) !== a.dtype);
-    if (this.graph.custom && primitive.opcode && narrow && primitive.name !== 'convert_element_type') {
+    const own = this.graph.fused ? narrow && primitive.name !== 'convert_element_type' : NOT_STANDARD.has(primitive.name);
+    if (this.graph.custom && primitive.opcode && own) {
       this.bind(outputs[0], this.#widened(primitive, inputs, params, outputs[0]));
       return;
     }
@@ -45,7 +50,7 @@ export class Lowering {
 
   /** One elementwise equation as a fused node of its own, between casts where the operator has no such dtype. */
   #widened(primitive: Equation['primitive'], inputs: readonly Atom[], params: unknown, output: Var): string {
-    const wide = (a: Atom): Atom => (isLiteral(a) ? { value: a.value, aval: widen(a.aval) } : { aval: widen(a.aval) }) as Atom;
+    const wide = (a: Atom): Atom => (isLiteral(a) ? { value: asElement(a.aval.dtype, a.value), aval: widen(a.aval) } : { aval: widen(a.aval) }) as Atom;
     const casts = new Map<Atom, string>();
     const atoms = inputs.map((a) => {
       const w = wide(a);
@@ -61,11 +66,14 @@ export class Lowering {
   }
 }
 
+/** Elementwise operations that ONNX lacks. Where nothing is fused each is a node of its own, which a GPU leaves to the CPU. */
+const NOT_STANDARD = new Set(['atan2', 'bitcast_convert_type', 'nextafter']);
+
 /** Adds a program to a graph whose inputs are declared and named already. */
 export function lowerProgram(graph: Graph, jaxpr: Jaxpr, inputNames: readonly string[], wanted: InPlace = new Map()): Lowered {
   const lowering = new Lowering(graph);
   jaxpr.inputs.forEach((v, i) => lowering.bind(v, inputNames[i]));
-  if (!graph.custom) {
+  if (!graph.fused) {
     jaxpr.equations.forEach((e) => lowering.equation(e));
     return { outputs: jaxpr.outputs.map((a) => lowering.name(a)), inPlace: new Map(), token: null };
   }
