@@ -143,11 +143,13 @@ export function truncatedNormal(k: NDArray, lower: Operand, upper: Operand, shap
 function inside(x: NDArray, towards: number): NDArray {
   if (x instanceof Scalar) return new Scalar(nextAfter(Number(x.value), towards, x.dtype), x.dtype, false);
   if (!isHalf(x.dtype)) return lax.nextafter(x, new Scalar(towards, x.dtype, false));
-  // A half float's last bit is this one of the float32 that holds it.
-  const step = x.dtype === 'bfloat16' ? 1 << 16 : 1 << 13;
-  const bits = bitcastConvertType(convertElementType(x, 'float32'), 'int32');
+  // A half float's last bit is this one of the float32 that holds it; near zero steps are of one size.
+  const [step, normal, tiny] = x.dtype === 'bfloat16' ? [1 << 16, 2 ** -126, 2 ** -133] : [1 << 13, 2 ** -14, 2 ** -24];
+  const wide = convertElementType(x, 'float32');
+  const bits = bitcastConvertType(wide, 'int32');
   const up = lax.eq(lax.ge(bits, 0), new Scalar(towards > 0, 'bool', false));
-  return convertElementType(bitcastConvertType(lax.select(up, lax.add(bits, step), lax.sub(bits, step)), 'float32'), x.dtype);
+  const next = bitcastConvertType(lax.select(up, lax.add(bits, step), lax.sub(bits, step)), 'float32');
+  return convertElementType(lax.select(lax.lt(lax.abs(wide), normal), lax.add(wide, Math.sign(towards) * tiny), next), x.dtype);
 }
 
 /** True with probability `p`. */

@@ -58,5 +58,5 @@ export function thrown(f: () => unknown): Error & { code?: string } {
   } catch (error) {
     return error as Error & { code?: string };
   }
-  return expect.fail('Expected an error, but nothing was thrown.');
+  return expect.fail(`Expected an error, but nothing was thrown by ${String(f)}.`);
 }

@@ -1,0 +1,82 @@
+import { expect } from 'chai';
+import { grad, jit, lax, makeJaxpr, nn, numpy as jnp, random, type Array } from '../../lib/jax/index.js';
+import { fromBytes } from '../../lib/jax/array.js';
+import { Graph } from '../../lib/lowering/graph.js';
+import { lowerProgram } from '../../lib/lowering/lower.js';
+import { serialize } from '../../lib/lowering/model.js';
+import { DTYPES } from '../../lib/runtime/dtypes.js';
+import { engine } from '../../lib/runtime/engines.js';
+import { CASES } from '../jax/cases.js';
+import { expectClose, flat, leavesOf, numbers, onEveryEngine, size, thrown } from '../jax/helpers.js';
+import { config } from '../../lib/jax/config.js';
+
+/** Runs `f` as a graph for others: without an operator of our own. */
+function standard(f: (...xs: Array[]) => unknown, inputs: readonly Array[]): { outputs: Array[]; domains: string[] } {
+  const { jaxpr, consts } = makeJaxpr(f)(...inputs);
+  const graph = new Graph(false);
+  const names = jaxpr.inputs.map((v, i) => graph.input(`i${i}`, v.aval.dtype, v.aval.shape));
+  const lowered = lowerProgram(graph, jaxpr, names);
+  // A graph's output must be made by a node of its own.
+  jaxpr.outputs.forEach((a, k) => graph.output(graph.node('Identity', [lowered.outputs[k]!]), a.aval.dtype, a.aval.shape));
+  const session = engine(config.engine).createSession(serialize(graph), {});
+  const results = jaxpr.outputs.map(({ aval: a }) => ({ dtype: a.dtype, shape: [...a.shape], data: new ArrayBuffer(size(a.shape) * DTYPES[a.dtype].size) }));
+  session.run([...consts, ...inputs].map((x) => ({ dtype: x.dtype, shape: x.shape, data: (x.data as Float32Array).buffer as ArrayBuffer })), results);
+  session.dispose();
+  return { outputs: results.map((r) => fromBytes(r.dtype, r.shape, r.data)), domains: [...new Set(graph.nodes.map((n) => n.domain))] };
+}
+/** Functions that have no standard form. */
+const OWN = new Set(['atan2', 'atan2 broadcast', 'atan2 with a scalar', 'qr']);
+
+describe('graphs of standard operators', () => {
+  onEveryEngine('give the same numbers as the fused ones', () => {
+    for (const c of CASES) {
+      if (OWN.has(c.name)) continue;
+      const xs = c.shapes.map((s, i) => numbers(i + 3, s, c.low, c.high));
+      const { outputs, domains } = standard(c.f, xs);
+      expect(domains, c.name).to.deep.equal(['']);
+      leavesOf(jit(c.f)(...xs)).forEach((x, i) => expectClose(outputs[i], x, c.exact ? 0 : 1e-5, c.name));
+    }
+  });
+
+  onEveryEngine('so do gradients and whole steps', () => {
+    for (const c of CASES) {
+      if (OWN.has(c.name)) continue;
+      const xs = c.shapes.map((s, i) => numbers(i + 3, s, c.low, c.high));
+      const g = grad((...ys: Array[]) => leavesOf(c.f(...ys)).map((y) => jnp.sum(jnp.multiply(y, y))).reduce((a, b) => a.add(b)), { argnums: xs.map((_, i) => i) });
+      const { outputs, domains } = standard(g, xs);
+      expect(domains.filter(Boolean), c.name).to.deep.equal([]);
+      leavesOf(jit(g)(...xs)).forEach((x, i) => expectClose(outputs[i], x, 1e-4, `gradient of ${c.name}`));
+    }
+    const step = (w: Array, b: Array, x: Array, y: Array): Array[] => {
+      const loss = (v: Array, c: Array) => jnp.mean(jnp.negative(jnp.sum(jnp.multiply(nn.logSoftmax(jnp.matmul(x, v).add(c)), y), { axis: -1 })));
+      const [gw, gb] = grad(loss, { argnums: [0, 1] })(w, b);
+      return [w.sub(gw.mul(0.1)), b.sub(gb.mul(0.1)), loss(w, b)];
+    };
+    const args = [numbers(1, [6, 3]), numbers(2, [3]), numbers(3, [5, 6]), nn.oneHot(jnp.array(Int32Array.of(0, 1, 2, 1, 0)), 3)];
+    const { outputs, domains } = standard(step, args);
+    expect(domains).to.deep.equal(['']);
+    jit(step as (...xs: Array[]) => Array[])(...args).forEach((x, i) => expectClose(outputs[i], x, 1e-5));
+  });
+
+  it('integers, comparisons and half floats', () => {
+    const whole = jnp.array(Int32Array.of(7, -7, 3, 0));
+    const table: [string, (x: Array) => Array, Array][] = [
+      ['rem', (x) => lax.rem(x, 3), whole], ['mod', (x) => jnp.mod(x, 3), whole], ['floorDivide', (x) => jnp.floorDivide(x, 2), whole], ['power', (x) => jnp.power(x, 3), whole], ['ne', (x) => jnp.notEqual(x, 3), whole],
+      ['and', (x) => jnp.bitwiseAnd(x, 6), whole], ['uint8 wraps', (x) => x.astype('uint8').add(250), whole], ['shift', (x) => lax.shiftLeft(x.astype('uint32'), 3), whole], ['where', (x) => jnp.where(jnp.greater(x, 0), x, 0), whole],
+      ['bool', (x) => jnp.logicalAnd(jnp.greater(x, 0), jnp.less(x, 5)), whole], ['float16', (x) => x.astype('float16').mul(0.3), whole], ['bfloat16', (x) => jnp.exp(x.astype('bfloat16').mul(0.1)), whole], ['cumsum', (x) => jnp.cumsum(x), whole], ['sort', (x) => jnp.sort(x), whole],
+    ];
+    for (const [name, f, x] of table) {
+      const { outputs, domains } = standard(f, [x]);
+      expect(domains.filter(Boolean), name).to.deep.equal([]);
+      expect(flat(outputs[0]), name).to.deep.equal(flat(jit(f)(x)));
+    }
+  });
+
+  it('what has no standard form is refused by name', () => {
+    const refused: [() => unknown, RegExp][] = [
+      [() => standard((x) => jnp.arctan2(x, x), [jnp.ones([2])]), /atan2.*file for others/], [() => standard((x) => jnp.linalg.qr(x), [jnp.ones([2, 2])]), /Qr.*file for others/],
+      [() => standard((k) => random.normal(k, [2]), [random.PRNGKey(0)]), /RandomBits.*file for others/], [() => standard((x) => lax.bitcastConvertType(x, 'int32'), [jnp.ones([2])]), /bitcastConvertType.*file for others/],
+    ];
+    for (const [f, pattern] of refused) expect(thrown(f).message, String(f)).to.match(pattern);
+  });
+});
