@@ -180,11 +180,13 @@ async function notebook(options: Options, out: Output): Promise<boolean> {
     await plotParams(trained, `after-${engine}`, `after training (${engine})`, options, out);
   }
 
-  // The same freezing said with Optax gives the same parameters.
+  // The same freezing said with Optax gives the same parameters. They are held against the split above, jitted by the same
+  // engine: over thousands of steps this training magnifies the last bit in which two kernels differ.
   useEngine(engines[0], options.device);
-  run('optax.multiTransform', () => trainWithOptax(params, trainable, batches('optax.multiTransform')));
-  const difference = largestDifference(runs[0].params, runs.at(-1)!.params);
-  out.print(`largest difference from the parameters trained by ${runs[0].name}: ${difference}`);
+  const byOptax = run('optax.multiTransform', () => trainWithOptax(params, trainable, batches('optax.multiTransform')));
+  const bySplit = engines[0] === 'onnxruntime' ? runs[0].params : trainJitted(trainableParams, nonTrainableParams, batches('the split, jitted'));
+  const difference = largestDifference(bySplit, byOptax);
+  out.print(`largest difference from the parameters trained after the split: ${difference}`);
   out.record('largestDifference', difference);
   return runs.every((r) => r.proven) && difference < 1e-3;
 }
