@@ -123,8 +123,13 @@ export function trainStep(specification: Specification, options?: TrainStepOptio
     return [applyUpdates(chosen, updates), extra.state, nextOptState, jnp.add(step, 1), value, extra.aux];
   };
 
+  const targetNow = (): Target => {
+    const { engine, device } = defaultTarget();
+    return { engine: options?.engine ?? engine, device: options?.device ?? device };
+  };
+
   const makePlan = (carry: TrainTree, batch: unknown): Plan => {
-    const target: Target = { ...defaultTarget(), ...(options?.engine && { engine: options.engine }), ...(options?.device && { device: options.device }) };
+    const target = targetNow();
     const parts = PARTS.map((p) => carry[p] ?? null);
     const flat = parts.map((p) => tree.flatten(p));
     const [batchLeaves, batchDef] = tree.flatten(batch);
@@ -172,7 +177,9 @@ export function trainStep(specification: Specification, options?: TrainStepOptio
 
   const prepare = (carry: TrainTree, batch: unknown): { plan: Plan; inputs: ConcreteArray[] } => {
     if (typeof carry !== 'object' || carry === null || !('optState' in carry)) throw new TypeError('trainStep: the first argument must be the tree that step.init or the step before returned.');
+    const { engine, device } = targetNow();
     for (const plan of plans) {
+      if (plan.program.target.engine !== engine || plan.program.target.device !== device) continue;
       const given: unknown[] = [];
       if (!matchTree(plan.batchDef, batch, given)) continue;
       const batchLeaves = given.map((x) => toArrayLeaf(x, 'trainStep'));
