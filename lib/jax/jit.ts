@@ -76,7 +76,7 @@ export function jit<F extends (...args: any[]) => any>(f: F, options: JitOptions
       const leaves: unknown[] = [];
       if (!matchTree(def, args, leaves)) continue;
       let same = true;
-      for (let i = 0; same && i < leaves.length; i++) same = (leaves[i] = toArrayLeaf(leaves[i], 'jit') as NDArray) && (leaves[i] as NDArray).aval === avals[i];
+      for (let i = 0; same && i < leaves.length; i++) same = (typeof leaves[i] !== 'object' || leaves[i] instanceof NDArray) && (leaves[i] = toArrayLeaf(leaves[i], 'jit') as NDArray) && (leaves[i] as NDArray).aval === avals[i];
       if (same) return { compiled, leaves: leaves as NDArray[] };
     }
     return null;
