@@ -11,6 +11,7 @@ import { config, type EngineName } from './config.js';
 import { Literal, formatJaxpr, type Atom, type Jaxpr, type Var } from './core.js';
 import { clone } from './devices.js';
 import { dims } from './dims.js';
+import type { DotParams } from './primitives/dot.js';
 import { DTYPES, encode } from './dtypes.js';
 
 export interface Target { readonly engine: EngineName; readonly device: Device }
@@ -72,6 +73,15 @@ export function buildModel(program: Jaxpr, wanted: InPlace, fused: boolean, pinn
   return { graph, inputs, fresh, inPlace, token: lowered.token !== null };
 }
 
+/** Whether no equation is worth waking another thread for: about 20 µs of one core. */
+function small({ equations }: Jaxpr): boolean {
+  return equations.every(({ primitive, inputs, params, outputs: [out] }) => {
+    const size = dims.size(out.aval.shape);
+    const inner = primitive.name === 'dot_general' ? dims.size((params as DotParams).contract[0].map((i) => inputs[0].aval.shape[i])) : 16;
+    return typeof size === 'number' && typeof inner === 'number' && size * inner <= 2 ** 20;
+  });
+}
+
 /** Inputs whose values are written into the model, so that the engine can arrange them for its kernels once. */
 export type Pinned = ReadonlyMap<number, ConcreteArray>;
 
@@ -117,7 +127,7 @@ export class Program {
     }
     const model = serialize(built.graph);
     this.modelBytes = model.byteLength;
-    this.#session = loadEngine(target.engine).createSession(model, onCpu ? {} : { device: 'cuda', deviceId: target.device.id });
+    this.#session = loadEngine(target.engine).createSession(model, onCpu ? (small(jaxpr) ? { intraOpNumThreads: 1 } : {}) : { device: 'cuda', deviceId: target.device.id });
     this.#binding = fixed ? this.#session.bind(built.inputs.map((x) => spec(x.aval)), [...this.#fresh.map((k) => spec(this.#avals[k])), ...(this.#token ? [{ dtype: 'bool' as const, shape: [1] }] : [])]) : null;
   }
 

@@ -32,6 +32,8 @@ export const isLiteral = (a: Atom): a is Literal => 'value' in a;
 const loadable = (a: Aval): boolean => LOADABLE.has(a.dtype);
 const fusable = (e: Equation): boolean => e.primitive.opcode !== undefined && e.outputs.every((v) => loadable(v.aval)) && e.inputs.every((a) => loadable(a.aval));
 
+const CHEAP = new Set(['eq', 'ne', 'lt', 'le', 'gt', 'ge', 'not', 'convert_element_type']);
+
 /** A bias added to a product, and a ReLU on that: the engine's own Gemm does them while the result is in registers. */
 function leftToGemm(e: Equation, producer: ReadonlyMap<Atom, Equation>): boolean {
   const made = (a: Atom) => producer.get(a)?.primitive.name;
@@ -167,15 +169,34 @@ function barrierOf(jaxpr: Jaxpr, steps: readonly Step[], updates: readonly Loop[
 function group(jaxpr: Jaxpr, equations: readonly Equation[], producer: ReadonlyMap<Atom, Equation>, users: ReadonlyMap<Atom, (Equation | number)[]>): Step[] {
   const candidates = new Set(equations.filter((e) => fusable(e) && !leftToGemm(e, producer)));
   const owner = new Map<Equation, Equation[]>();
+  // Masks and their conversions are computed again in each group that needs them: that is cheaper than a node.
+  const copies = new Map<Equation, Set<Equation[]>>();
+  const dropped = new Set<Equation>();
+  const producerOf = (a: Atom, shape: readonly number[]) => {
+    const p = producer.get(a);
+    return p && candidates.has(p) && dims.equalShapes(p.outputs[0].aval.shape, shape) ? p : undefined;
+  };
+  const copyInto = (members: Equation[], p: Equation): void => {
+    if (!CHEAP.has(p.primitive.name) || members.includes(p)) return;
+    members.push(p);
+    copies.set(p, (copies.get(p) ?? new Set()).add(members));
+    for (const a of p.inputs) { const q = producerOf(a, p.outputs[0].aval.shape); if (q) copyInto(members, q); }
+  };
+  const copied = (e: Equation): boolean => copies.has(e)
+    && users.get(e.outputs[0])!.every((u) => typeof u !== 'number' && (dropped.has(u) || copies.get(e)!.has(owner.get(u)!)));
   for (const e of [...equations].reverse()) {
     if (!candidates.has(e)) continue;
+    if (copied(e)) { dropped.add(e); continue; }
     const members = owner.get(e) ?? [e];
     owner.set(e, members);
     for (const a of e.inputs) {
-      const p = producer.get(a);
-      if (!p || !candidates.has(p) || owner.has(p) || !dims.equalShapes(p.outputs[0].aval.shape, e.outputs[0].aval.shape)) continue;
-      if (!users.get(a)!.every((u) => typeof u !== 'number' && owner.get(u) === members)) continue;
-      members.push(p);
+      const p = producerOf(a, e.outputs[0].aval.shape);
+      if (!p || owner.has(p)) continue;
+      if (!users.get(a)!.every((u) => typeof u !== 'number' && owner.get(u) === members)) {
+        copyInto(members, p);
+        continue;
+      }
+      if (!members.includes(p)) members.push(p);
       owner.set(p, members);
     }
   }
@@ -192,7 +213,7 @@ function group(jaxpr: Jaxpr, equations: readonly Equation[], producer: ReadonlyM
   const steps: Step[] = [];
   const summed = new Set<Equation>();
   for (const e of equations) {
-    if (inlined.has(e) || summed.has(e)) continue;
+    if (inlined.has(e) || summed.has(e) || dropped.has(e)) continue;
     const members = owner.get(e);
     if (!members) { steps.push({ kind: 'equation', equation: e }); continue; }
     const sorted = [...members].sort((x, y) => order.get(x)! - order.get(y)!);
