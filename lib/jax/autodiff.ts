@@ -163,10 +163,13 @@ export function vjp(f: Fn, ...primals: any[]): [any, (cotangents: any) => any[]]
   const all = [...closed.consts, ...leaves];
   const outputs = apply({ jaxpr: closed.jaxpr, consts: [] }, all);
   const pull = (cotangents: unknown): any[] => {
-    const cts = tree.flattenUpTo(out, cotangents, 'vjp').map((x, i) => toArrayLeaf(x, `vjp: cotangent ${i}`));
+    const cts = tree.flattenUpTo(out, cotangents, 'vjp').map((x, i) => {
+      const ct = toArrayLeaf(x, `vjp: cotangent ${i}`);
+      return ct instanceof Scalar ? new Scalar(ct.value, closed.jaxpr.outputs[i].aval.dtype, false) : ct;
+    });
     cts.forEach((ct, i) => {
       const a = closed.jaxpr.outputs[i].aval;
-      if (!dims.equalShapes(ct.shape, a.shape)) throw new ValueError(`vjp: cotangent ${i} must be ${formatAval(a)}, like the output, but is ${formatAval(ct)}.`);
+      if (!dims.equalShapes(ct.shape, a.shape) || (isFloat(a.dtype) && ct.dtype !== a.dtype)) throw new ValueError(`vjp: cotangent ${i} must be ${formatAval(a)}, like the output, but is ${formatAval(ct)}.`);
     });
     const whole = (values: readonly NDArray[]): NDArray[] => {
       const { pullback } = vjpJaxpr(closed.jaxpr, values.slice(0, all.length), needed);

@@ -68,7 +68,7 @@ export const formatShape = (shape: readonly Dim[]): string => `[${shape.map(Stri
 /** Resolves a possibly negative axis. */
 export function canonicalAxis(axis: number, rank: number, where: string): number {
   const a = axis < 0 ? axis + rank : axis;
-  if (!Number.isInteger(a) || a < 0 || a >= rank) throw new ShapeError(`${where}: axis ${axis} is out of range for an array of rank ${rank}; give ${-rank} to ${rank - 1}.`);
+  if (!Number.isInteger(a) || a < 0 || a >= rank) throw new ShapeError(`${where}: axis ${axis} is out of range for an array of rank ${rank}; ${rank === 0 ? 'a scalar has no axes' : `give ${-rank} to ${rank - 1}`}.`);
   return a;
 }
 

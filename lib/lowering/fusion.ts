@@ -203,10 +203,13 @@ function group(jaxpr: Jaxpr, equations: readonly Equation[], producer: ReadonlyM
   const order = new Map(equations.map((e, i) => [e, i]));
   // A broadcast that only a group reads is no node: the group reads its operand. Another operand must have the full shape.
   const inlined = new Set<Equation>();
+  /** A mask that other groups compute too needs its operands there. */
+  const onlyIn = (u: Equation, members: Equation[]): boolean =>
+    (dropped.has(u) || owner.get(u) === members) && [...(copies.get(u) ?? [])].every((c) => c === members);
   for (const members of new Set(owner.values())) {
     const shape = members[0].outputs[0].aval.shape;
     const loads = [...new Set(members.flatMap((m) => m.inputs))].filter((a) => !isLiteral(a) && !members.includes(producer.get(a)!));
-    const isBroadcast = (a: Atom) => producer.get(a)?.primitive.name === 'broadcast_to' && loadable(a.aval) && users.get(a)!.every((u) => typeof u !== 'number' && owner.get(u) === members);
+    const isBroadcast = (a: Atom) => producer.get(a)?.primitive.name === 'broadcast_to' && loadable(a.aval) && users.get(a)!.every((u) => typeof u !== 'number' && onlyIn(u, members));
     if (!loads.some((a) => dims.equalShapes(a.aval.shape, shape) && !isBroadcast(a))) continue;
     loads.filter(isBroadcast).forEach((a) => { members.push(producer.get(a)!); inlined.add(producer.get(a)!); });
   }

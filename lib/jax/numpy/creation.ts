@@ -95,9 +95,11 @@ export function arange(start: number, stop?: number | DTypeOption, step: number 
   if (by === 0 || numbers.some((x) => !Number.isFinite(x))) throw new ShapeError(`jnp.arange: start, stop and step must be finite and step not 0, got ${from}, ${to}, ${by}.`);
   const n = Math.max(0, Math.ceil((to - from) / by));
   const chosen = checkDType(dtype ?? (numbers.every(Number.isInteger) ? 'int32' : 'float32'), 'jnp.arange');
-  const whole = Number.isInteger(from) && Number.isInteger(by);
-  const index = iota(whole ? chosen : 'float32', [n]);
-  return convertElementType(add(by === 1 ? index : mul(index, by), from), chosen);
+  // Fractions are computed in float64 and rounded once, as NumPy does; whole numbers need no memory until they run.
+  if (!(Number.isInteger(from) && Number.isInteger(by))) return array(globalThis.Array.from({ length: n }, (_, i) => from + i * by), { dtype: chosen });
+  const index = iota(chosen, [n]);
+  const counted = by === 1 ? index : mul(index, by);
+  return from === 0 ? counted : add(counted, from);
 }
 
 /** `num` evenly spaced values from `start` to `stop`, both included unless `endpoint` is false. */

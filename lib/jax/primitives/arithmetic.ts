@@ -47,10 +47,10 @@ const extremum = (name: string, opcode: 'MAX' | 'MIN', onnx: string) => elementw
 });
 export const maxP = extremum('max', 'MAX', 'Max');
 export const minP = extremum('min', 'MIN', 'Min');
-export const negP = elementwise({ name: 'neg', opcode: 'NEG', onnx: 'Neg', rule: (ct) => [() => neg(ct)] });
-export const absP = elementwise({ name: 'abs', opcode: 'ABS', onnx: 'Abs', rule: (ct, [x]) => [() => select(ge(x, 0), ct, neg(ct))] });
-export const signP = elementwise({ name: 'sign', opcode: 'SIGN', onnx: 'Sign', rule: () => [null] });
-export const squareP = elementwise({ name: 'square', opcode: 'SQUARE', onnx: (g, [x]) => g.node('Mul', [x, x]), rule: (ct, [x]) => [() => mul(ct, mul(x, 2))] });
+export const negP = elementwise({ name: 'neg', opcode: 'NEG', onnx: 'Neg', result: numbers('neg'), rule: (ct) => [() => neg(ct)] });
+export const absP = elementwise({ name: 'abs', opcode: 'ABS', onnx: 'Abs', result: numbers('abs'), rule: (ct, [x]) => [() => select(ge(x, 0), ct, neg(ct))] });
+export const signP = elementwise({ name: 'sign', opcode: 'SIGN', onnx: 'Sign', result: numbers('sign'), rule: () => [null] });
+export const squareP = elementwise({ name: 'square', opcode: 'SQUARE', result: numbers('square'), onnx: (g, [x]) => g.node('Mul', [x, x]), rule: (ct, [x]) => [() => mul(ct, mul(x, 2))] });
 /** `a * b + c` rounded once. The product of two float32 is exact in float64, which the standard lowering uses. */
 export const fmaP = elementwise({
   name: 'fma', opcode: 'FMA', rule: (ct, [a, b]) => [() => mul(ct, b), () => mul(ct, a), () => ct],
