@@ -41,14 +41,14 @@ function reshapedInputs(jaxpr: Jaxpr, written: ReadonlySet<number>): { jaxpr: Ja
 }
 
 /** The bytes of the model that a program becomes; `inPlace` as the fusion pass settled it. */
-export function buildModel(program: Jaxpr, wanted: InPlace, fused: boolean, pinned: Pinned = new Map()) {
-  const { jaxpr, sources } = reshapedInputs(program, new Set([...wanted.values(), ...pinned.keys()]));
+export function buildModel(program: Jaxpr, wanted: InPlace, fused: boolean) {
+  const { jaxpr, sources } = reshapedInputs(program, new Set(wanted.values()));
   const used = new Set<Atom>([...jaxpr.equations.flatMap((e) => e.inputs)]);
   const graph = new Graph(true, fused);
   const names = jaxpr.inputs.map((v, i) => {
     if (!used.has(v) && ![...wanted.values()].includes(i)) return '';
     const { dtype, shape } = v.aval;
-    return pinned.has(i) ? graph.constantBytes(dtype, shape, new Uint8Array(pinned.get(i)!.memory as ArrayBuffer)) : graph.input(`i${i}`, dtype, shape);
+    return graph.input(`i${i}`, dtype, shape);
   });
   // What is an input or a constant already goes around the graph.
   const computed = jaxpr.outputs.map((a) => !(a instanceof Literal) && !jaxpr.inputs.includes(a as Var));
@@ -69,7 +69,7 @@ export function buildModel(program: Jaxpr, wanted: InPlace, fused: boolean, pinn
     graph.output(own ? name : graph.node('Identity', [name]), a.aval.dtype, a.aval.shape);
   });
   if (lowered.token) graph.output(lowered.token, 'bool', [1]);
-  const inputs = jaxpr.inputs.flatMap((v, i) => (names[i] && !pinned.has(i) ? [{ source: sources[i], aval: v.aval }] : []));
+  const inputs = jaxpr.inputs.flatMap((v, i) => (names[i] ? [{ source: sources[i], aval: v.aval }] : []));
   return { graph, inputs, fresh, inPlace, token: lowered.token !== null };
 }
 
@@ -81,9 +81,6 @@ function small({ equations }: Jaxpr): boolean {
     return typeof size === 'number' && typeof inner === 'number' && size * inner <= 2 ** 20;
   });
 }
-
-/** Inputs whose values are written into the model, so that the engine can arrange them for its kernels once. */
-export type Pinned = ReadonlyMap<number, ConcreteArray>;
 
 let runs = 0;
 
@@ -105,11 +102,11 @@ export class Program {
   /** For every output written in place, which of the donated arrays' memory it is. */
   readonly #reused: readonly (number | undefined)[];
 
-  constructor(readonly jaxpr: Jaxpr, readonly target: Target, readonly donated: readonly number[] = [], pairs?: InPlace, fixed = true, pinned?: Pinned) {
+  constructor(readonly jaxpr: Jaxpr, readonly target: Target, readonly donated: readonly number[] = [], pairs?: InPlace, fixed = true) {
     const onCpu = target.device.platform === 'cpu';
     // An input that is returned as it came keeps its memory; nothing may be written there.
     const wanted = [...(onCpu ? pairs ?? pairDonated(jaxpr, donated) : [])].filter(([, j]) => !jaxpr.outputs.includes(jaxpr.inputs[j]));
-    const built = buildModel(jaxpr, new Map(wanted), onCpu, pinned);
+    const built = buildModel(jaxpr, new Map(wanted), onCpu);
     this.inPlace = built.inPlace;
     this.#others = [...jaxpr.inputs.keys()].filter((i) => !donated.includes(i));
     this.#reused = jaxpr.outputs.map((_, k) => (this.inPlace.has(k) ? donated.indexOf(this.inPlace.get(k)!) : undefined));

@@ -6,8 +6,7 @@ import { config, devicePut, random, tree, numpy as jnp, valueAndGrad, type Array
 import { ConcreteArray, NDArray, expectConcrete, formatAval, type Aval } from '../jax/array.js';
 import { toArrayLeaf, traceFlat } from '../jax/autodiff.js';
 import { clone } from '../jax/devices.js';
-import { DTYPES } from '../jax/dtypes.js';
-import { Program, compile, defaultTarget, type Target } from '../jax/program.js';
+import { compile, defaultTarget, type Program, type Target } from '../jax/program.js';
 import { matchTree, treeBuilder } from '../jax/tree-fast.js';
 import type { Params, State } from '../haiku/types.js';
 import { applyUpdates, type OptState } from '../optax/index.js';
@@ -70,12 +69,6 @@ tree.registerPytreeNode(Carry as unknown as new () => TrainTree,
   (x) => [PARTS.map((p) => x[p]), undefined],
   (_, children) => Object.fromEntries(PARTS.map((p, i) => [p, children[i]])) as unknown as TrainTree);
 
-/**
- * Frozen parameters up to this many bytes are written into the compiled step, where the engine arranges matrices for its
- * kernels once instead of in every step. Beyond it the second copy would weigh more than the time is worth.
- */
-const PIN_LIMIT = 64 << 20;
-
 /** A compiled step for one set of types. */
 interface Plan {
   readonly program: Program;
@@ -84,8 +77,6 @@ interface Plan {
   readonly batchDef: tree.TreeDef;
   readonly avals: readonly Aval[];
   readonly batchAvals: readonly Aval[];
-  /** The frozen parameters that are written into the program, by their place among the leaves; null for a program that takes any. */
-  readonly pinned: ReadonlyMap<number, ConcreteArray> | null;
   /** How many leaves the step replaces; the others pass on. */
   readonly replaced: number;
   /** Replaced leaves that come out as something the step was lent, such as its batch: they are copied, since the next step takes them. */
@@ -148,19 +139,11 @@ export function trainStep(specification: Specification, options?: TrainStepOptio
     const changes = index.filter((i) => !closed.jaxpr.inputs.includes(closed.jaxpr.outputs[i] as never));
     const donated = index.map((i) => i + offset);
     const pairs = new Map(changes.map((i) => [i, i + offset]));
-    const frozen = flat[REPLACED][0] as ConcreteArray[];
-    const bytes = frozen.reduce((n, x) => n + x.size * DTYPES[x.dtype].size, 0);
-    // Frozen arrays that change between steps, as two networks' in turn, are pinned only once.
-    const again = plans.some((p) => p.pinned && fits(leaves.slice(0, p.avals.length), p.avals) && fits(leaves.slice(p.avals.length), p.batchAvals));
-    const pinned = target.device.platform === 'cpu' && frozen.length > 0 && bytes <= PIN_LIMIT && !again
-      ? new Map(frozen.map((x, i) => [replaced + i, expectConcrete(x, 'trainStep')])) : null;
-    const program = pinned
-      ? new Program(closed.jaxpr, target, donated, pairs, true, new Map([...pinned].map(([i, x]) => [i + offset, x])))
-      : compile(closed.jaxpr, target, donated, pairs);
+    const program = compile(closed.jaxpr, target, donated, pairs);
     let at = 0;
     const carryDef = tree.structure(parts);
     return {
-      program, carryDef, batchDef, replaced, pinned,
+      program, carryDef, batchDef, replaced,
       lent: index.filter((i) => closed.jaxpr.inputs.some((v, j) => v === closed.jaxpr.outputs[i] && (j < offset || j >= offset + replaced))),
       consts: closed.consts.map((x) => expectConcrete(x, 'A captured value')),
       avals: leaves.slice(0, carryDef.size).map((x) => x.aval),
@@ -188,7 +171,6 @@ export function trainStep(specification: Specification, options?: TrainStepOptio
       if (!leaves) {
         const found: unknown[] = [];
         if (!matchTree(plan.carryDef, PARTS.map((p) => carry[p] ?? null), found) || !fits(found, plan.avals)) continue;
-        if (plan.pinned && [...plan.pinned].some(([i, x]) => found[i] !== x)) continue;
         leaves = found;
       }
       return { plan, inputs: [...plan.consts, ...(leaves as ConcreteArray[]), ...batchLeaves.map((x) => expectConcrete(x, 'trainStep'))] };
