@@ -192,7 +192,9 @@ function group(jaxpr: Jaxpr, equations: readonly Equation[], producer: ReadonlyM
     for (const a of e.inputs) {
       const p = producerOf(a, e.outputs[0].aval.shape);
       if (!p || owner.has(p)) continue;
-      if (!users.get(a)!.every((u) => typeof u !== 'number' && owner.get(u) === members)) {
+      // A user that is computed in another group too needs this there, or as a value.
+      const only = (u: Equation) => owner.get(u) === members && [...(copies.get(u) ?? [])].every((c) => c.includes(p));
+      if (!users.get(a)!.every((u) => typeof u !== 'number' && only(u))) {
         copyInto(members, p);
         continue;
       }

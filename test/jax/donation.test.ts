@@ -1,12 +1,13 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { isArray, jit, lax, makeJaxpr, numpy as jnp, tree, type Array, type EngineName } from '../../lib/jax/index.js';
+import { isArray, jit, makeJaxpr, numpy as jnp, tree, type Array, type EngineName } from '../../lib/jax/index.js';
 import { ConcreteArray, cpu, fromBytes } from '../../lib/jax/array.js';
 import { config } from '../../lib/jax/config.js';
 import { Program } from '../../lib/jax/program.js';
 import type { Jaxpr } from '../../lib/jax/core.js';
 import { engine } from '../../lib/runtime/engines.js';
 import { expectClose, flat, numbers, onEveryEngine, thrown } from './helpers.js';
+import { INPUTS, build, recipe } from './programs.js';
 
 const LEVELS = [0, 1, 2, 99] as const;
 
@@ -48,44 +49,6 @@ function expectSame(f: (...xs: Array[]) => unknown, inputs: readonly Array[], do
   reference.dispose();
   return { inPlace };
 }
-
-/** Functions from square matrices, a vector and scalars; every value is kept small. */
-type Value = Array;
-const squares = (v: Value): boolean => v.ndim === 2;
-const OPERATIONS: readonly ((x: Value, y: Value, n: number) => Value | null)[] = [
-  (x, y) => (x.dtype === y.dtype ? jnp.add(x, y).mul(x.dtype === 'float32' ? 0.5 : 1) : null),
-  (x, y) => (x.dtype === y.dtype ? jnp.subtract(x, y) : null),
-  (x, y) => (x.dtype === y.dtype && x.dtype === 'float32' ? jnp.multiply(jnp.tanh(x), y) : null),
-  (x) => (x.dtype === 'float32' ? jnp.tanh(x) : jnp.add(x, 1)),
-  (x, y) => (squares(x) && squares(y) ? jnp.matmul(x, y).mul(0.25) : null),
-  (x) => (squares(x) ? jnp.transpose(x) : null),
-  (x) => (squares(x) ? jnp.reshape(jnp.tanh(jnp.reshape(x, [16])), [4, 4]) : null),
-  (x) => (squares(x) ? jnp.reshape(jnp.reshape(x, [2, 8]), [4, 4]) : null),
-  (x, _y, n) => (squares(x) ? jnp.sum(x, { axis: n % 2 }).mul(0.2) : null),
-  (x) => (x.ndim && x.dtype === 'float32' ? jnp.mean(x) : null),
-  (x) => (squares(x) ? lax.rev(x, [0]) : null),
-  (x, y) => (x.dtype === 'float32' && y.dtype === 'float32' ? jnp.where(jnp.greater(x, y), x, jnp.multiply(y, 0.5)) : null),
-  (x) => (squares(x) ? jnp.concatenate([x, x]).index({ start: 2, stop: 6 }) : null),
-  (x, _y, n) => (squares(x) ? x.index(n % 4) : null),
-  (x) => (x.dtype === 'int32' ? jnp.multiply(x.astype('float32'), 0.01) : lax.stopGradient(x)),
-  (x, y) => (squares(x) && y.ndim === 1 && y.dtype === 'float32' ? jnp.maximum(jnp.matmul(x, jnp.ones([4, 4])).mul(0.1).add(y), 0) : null),
-];
-const recipe = fc.record({
-  steps: fc.array(fc.tuple(fc.nat(OPERATIONS.length - 1), fc.nat(30), fc.nat(30)), { minLength: 1, maxLength: 14 }),
-  outputs: fc.array(fc.nat(40), { minLength: 1, maxLength: 7 }),
-  donated: fc.uniqueArray(fc.nat(6), { minLength: 1, maxLength: 6 }),
-});
-const INPUTS = () => [numbers(1, [4, 4], -1, 1), numbers(2, [4, 4], -1, 1), numbers(3, [4, 4], -1, 1), numbers(4, [4], -1, 1), jnp.array(0.5), jnp.array(Int32Array.of(7)).reshape([]), numbers(6, [4], -1, 1)];
-const build = ({ steps, outputs }: { steps: [number, number, number][]; outputs: number[] }) => (...inputs: Array[]): Array[] => {
-  const pool = [...inputs];
-  // The newest values are likelier, so that chains get long.
-  const pick = (n: number): Array => pool[pool.length - 1 - (n % pool.length)];
-  for (const [op, a, b] of steps) {
-    const made = OPERATIONS[op](pick(a), pick(b), b);
-    if (made) pool.push(made);
-  }
-  return outputs.map(pick);
-};
 
 describe('donation', () => {
   onEveryEngine('random programs give the same with and without donation, at every optimisation level', () => {
