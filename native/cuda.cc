@@ -21,6 +21,7 @@ struct Runtime {
   int (*Malloc)(void** data, size_t bytes);
   int (*Free)(void* data);
   int (*Memcpy)(void* to, const void* from, size_t bytes, int kind);
+  int (*DeviceSynchronize)();
   const char* (*GetErrorString)(int error);
 };
 
@@ -55,6 +56,7 @@ const Runtime& TheRuntime() {
   find(found.Malloc, "cudaMalloc");
   find(found.Free, "cudaFree");
   find(found.Memcpy, "cudaMemcpy");
+  find(found.DeviceSynchronize, "cudaDeviceSynchronize");
   find(found.GetErrorString, "cudaGetErrorString");
   runtime = new Runtime(found);
   return *runtime;
@@ -173,6 +175,8 @@ Napi::Value DeviceBuffer::CopyFrom(const Napi::CallbackInfo& info) {
     const auto& runtime = TheRuntime();
     Call(runtime, runtime.SetDevice(memory->device_id), "select its device");
     if (bytes > 0) Call(runtime, runtime.Memcpy(memory->data, source, bytes, kHostToDevice), "copy to the device");
+    // From pageable memory cudaMemcpy may return early, and the engine's stream does not wait for the default one.
+    Call(runtime, runtime.DeviceSynchronize(), "finish copying to the device");
     return info.Env().Undefined();
   });
 }
