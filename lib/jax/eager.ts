@@ -2,7 +2,7 @@
 import { ConcreteArray, NDArray, aval, expectConcrete, type Aval } from './array.js';
 import { Var, setEvaluator, type Jaxpr } from './core.js';
 import { dims, symbolicDim } from './dims.js';
-import { Program, defaultTarget, eagerPrograms } from './program.js';
+import { Program, targetOf, eagerPrograms } from './program.js';
 import type { Primitive } from './primitives/primitive.js';
 
 const open = symbolicDim('n');
@@ -22,7 +22,7 @@ setEvaluator((primitive: Primitive, inputs: readonly NDArray[], params: unknown)
     const { memory, device } = arrays[0];
     if (memory instanceof ArrayBuffer) return [new ConcreteArray(outputs[0], memory.slice(0), device)];
   }
-  const target = defaultTarget();
+  const target = targetOf();
   const whole = avals.find((a) => a.shape.length > 0);
   const alike = primitive.opcode !== undefined && avals.every((a) => a.shape.length === 0 || dims.equalShapes(a.shape, whole!.shape));
   // Elementwise operations on equal shapes run flat, so that one program serves every size.

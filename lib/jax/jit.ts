@@ -5,7 +5,7 @@ import { expectConcrete, NDArray, type Aval, type ConcreteArray, type Device } f
 import { checkFunction, toArrayLeaf, traceFlat } from './autodiff.js';
 import { config, type EngineName } from './config.js';
 import { currentFrame } from './core.js';
-import { compile, defaultTarget, type Program, type Target } from './program.js';
+import { compile, targetOf, type Program, type Target } from './program.js';
 import { matchTree, treeBuilder } from './tree-fast.js';
 import * as tree from './tree.js';
 
@@ -83,7 +83,7 @@ export function jit<F extends (...args: any[]) => any>(f: F, options: JitOptions
   };
 
   const prepare = (args: readonly unknown[]): { compiled: Compiled; inputs: ConcreteArray[] } => {
-    const target: Target = { ...defaultTarget(), ...(options.engine && { engine: options.engine }), ...(options.device && { device: options.device }) };
+    const target = targetOf(options);
     const known = statics.length ? null : recall(args, target);
     if (known) return withConsts(known.compiled, known.leaves);
     const dynamic = statics.length ? args.map((a, i) => (statics.includes(i) ? null : a)) : args;

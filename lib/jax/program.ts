@@ -16,11 +16,10 @@ import { DTYPES, encode } from './dtypes.js';
 
 export interface Target { readonly engine: EngineName; readonly device: Device }
 
-/** Where a computation goes that does not say. */
-export const defaultTarget = (): Target => {
-  const device = config.defaultDevice ?? cpu;
-  return { engine: (device.engine as EngineName | undefined) ?? config.engine, device };
-};
+/** Where a computation goes: what it says, else the defaults. A GPU belongs to the engine that lists it. */
+export function targetOf({ engine, device = config.defaultDevice ?? cpu }: { engine?: EngineName; device?: Device } = {}): Target {
+  return { engine: engine ?? (device.engine as EngineName | undefined) ?? config.engine, device };
+}
 
 const byteLength = (a: Aval): number => dims.size(a.shape) * DTYPES[a.dtype].size;
 const spec = (a: Aval) => ({ dtype: a.dtype, shape: a.shape });
@@ -244,7 +243,7 @@ const programs = new Cache(128 << 20, false);
 /** Single operations, which only their own call uses. */
 export const eagerPrograms = new Cache(64 << 20, true);
 
-export function compile(jaxpr: Jaxpr, target: Target = defaultTarget(), donated: readonly number[] = [], pairs?: InPlace): Program {
+export function compile(jaxpr: Jaxpr, target: Target = targetOf(), donated: readonly number[] = [], pairs?: InPlace): Program {
   const key = `${target.engine} ${target.device} ${donated.join()} ${pairs ? [...pairs].join(';') : ''} ${jaxpr.outputs.map((a) => (a.aval.weak ? '~' : '.')).join('')} ${formatJaxpr(jaxpr)}`;
   return programs.get(key, () => new Program(jaxpr, target, donated, pairs));
 }

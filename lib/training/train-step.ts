@@ -6,7 +6,7 @@ import { config, devicePut, random, tree, numpy as jnp, valueAndGrad, type Array
 import { ConcreteArray, NDArray, expectConcrete, formatAval, type Aval } from '../jax/array.js';
 import { toArrayLeaf, traceFlat } from '../jax/autodiff.js';
 import { clone } from '../jax/devices.js';
-import { compile, defaultTarget, type Program, type Target } from '../jax/program.js';
+import { compile, targetOf, type Program, type Target } from '../jax/program.js';
 import { matchTree, treeBuilder } from '../jax/tree-fast.js';
 import type { Params, State } from '../haiku/types.js';
 import { applyUpdates, type OptState } from '../optax/index.js';
@@ -114,10 +114,7 @@ export function trainStep(specification: Specification, options?: TrainStepOptio
     return [applyUpdates(chosen, updates), extra.state, nextOptState, jnp.add(step, 1), value, extra.aux];
   };
 
-  const targetNow = (): Target => {
-    const { engine, device } = defaultTarget();
-    return { engine: options?.engine ?? engine, device: options?.device ?? device };
-  };
+  const targetNow = (): Target => targetOf(options);
 
   const makePlan = (carry: TrainTree, batch: unknown): Plan => {
     const target = targetNow();
