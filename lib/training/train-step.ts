@@ -114,10 +114,8 @@ export function trainStep(specification: Specification, options?: TrainStepOptio
     return [applyUpdates(chosen, updates), extra.state, nextOptState, jnp.add(step, 1), value, extra.aux];
   };
 
-  const targetNow = (): Target => targetOf(options);
-
   const makePlan = (carry: TrainTree, batch: unknown): Plan => {
-    const target = targetNow();
+    const target = targetOf(options);
     const parts = PARTS.map((p) => carry[p] ?? null);
     const flat = parts.map((p) => tree.flatten(p));
     const [batchLeaves, batchDef] = tree.flatten(batch);
@@ -157,7 +155,7 @@ export function trainStep(specification: Specification, options?: TrainStepOptio
 
   const prepare = (carry: TrainTree, batch: unknown): { plan: Plan; inputs: ConcreteArray[] } => {
     if (typeof carry !== 'object' || carry === null || !('optState' in carry)) throw new TypeError('trainStep: the first argument must be the tree that step.init or the step before returned.');
-    const { engine, device } = targetNow();
+    const { engine, device } = targetOf(options);
     for (const plan of plans) {
       if (plan.program.target.engine !== engine || plan.program.target.device !== device) continue;
       const given: unknown[] = [];
