@@ -6,7 +6,7 @@ import { config, devicePut, random, tree, numpy as jnp, valueAndGrad, type Array
 import { ConcreteArray, NDArray, expectConcrete, formatAval, type Aval } from '../jax/array.js';
 import { toArrayLeaf, traceFlat } from '../jax/autodiff.js';
 import { clone } from '../jax/devices.js';
-import { compile, targetOf, type Program, type Target } from '../jax/program.js';
+import { compile, targetOf, type Program } from '../jax/program.js';
 import { matchTree, treeBuilder } from '../jax/tree-fast.js';
 import type { Params, State } from '../haiku/types.js';
 import { applyUpdates, type OptState } from '../optax/index.js';
