@@ -72,12 +72,12 @@ export function buildModel(program: Jaxpr, wanted: InPlace, fused: boolean) {
   return { graph, inputs, fresh, inPlace, token: lowered.token !== null };
 }
 
-/** Whether no equation is worth a second thread: some microseconds of one core. */
+/** Whether no equation is worth a second thread: up to about 20 µs of one core, where waiting for another often costs more than it saves. */
 function small({ equations }: Jaxpr): boolean {
   return equations.every(({ primitive, inputs, params, outputs: [out] }) => {
     const size = dims.size(out.aval.shape);
     const inner = primitive.name === 'dot_general' ? dims.size((params as DotParams).contract[0].map((i) => inputs[0].aval.shape[i])) : 16;
-    return typeof size === 'number' && typeof inner === 'number' && size * inner <= 2 ** 18;
+    return typeof size === 'number' && typeof inner === 'number' && size * inner <= 2 ** 20;
   });
 }
 
