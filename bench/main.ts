@@ -7,7 +7,7 @@ import { cpus, totalmem } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { engines as knownEngines } from '../lib/runtime/engines.js';
+import { engines as knownEngines } from 'hokku/jax';
 import { CASES, type BenchCase } from './cases/index.js';
 import { buildDriver, stylesIn } from './driver.js';
 import { measure } from './measure.js';

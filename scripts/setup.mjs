@@ -96,11 +96,12 @@ function removeStale() {
 
 function buildTypeScript() {
   const sources = ['lib', 'test', 'examples', 'bench'].flatMap((folder) => (existsSync(folder) ? filesIn(folder).filter((file) => file.endsWith('.ts')) : []));
-  const hash = hashOf(['tsconfig.json', 'package.json', 'package-lock.json', ...sources]);
-  if (!changed('typescript', hash) && existsSync(join('dist', 'lib', 'index.js'))) return;
+  const hash = hashOf(['tsconfig.json', join('scripts', 'bundle.mjs'), 'package.json', 'package-lock.json', ...sources]);
+  if (!changed('typescript', hash) && existsSync(join('dist', 'bundle', 'hokku.js'))) return;
   step('compiling TypeScript');
   removeStale();
   run(process.execPath, [bin('typescript', 'bin/tsc'), '-p', 'tsconfig.json']);
+  run(process.execPath, [join('scripts', 'bundle.mjs')]);
   remember('typescript', hash);
 }
 

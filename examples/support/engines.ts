@@ -1,6 +1,6 @@
 /** Which engines the demo runs on, and switching between them. */
 import { config, devices } from 'hokku/jax';
-import { engines } from '../../lib/runtime/engines.js';
+import { engines } from 'hokku/jax';
 import { ENGINES, type Engine, type Options } from './options.js';
 
 /** The engines that were asked for; without a wish, each one that is there. */

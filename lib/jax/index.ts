@@ -10,6 +10,7 @@ export { symbolicDim } from './dims.js';
 export { evalShape, grad, makeJaxpr, valueAndGrad, vjp, type GradOptions } from './autodiff.js';
 export { vmap } from './batching.js';
 export { defaultDevice, devicePut, devices } from './devices.js';
+export { engines } from '../runtime/engines.js';
 export { jit, type JitOptions, type Jitted } from './jit.js';
 export { stopGradient } from './primitives/convert.js';
 export * as lax from './lax.js';
