@@ -59,7 +59,7 @@ export function bundledFiles() {
     join('scripts', 'gpu-run.sh'),
     ...below(join('scripts', 'gpu')),
     ...below(ENGINE),
-    ...['lib', 'bench', 'examples', 'test'].flatMap((folder) => below(join('dist', folder), (path) => !SKIPPED.test(path))),
+    ...['lib', 'bundle', 'bench', 'examples', 'test'].flatMap((folder) => below(join('dist', folder), (path) => !SKIPPED.test(path))),
     ...below(join('test', 'artifacts')),
     ...packages,
   ];
