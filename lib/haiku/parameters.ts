@@ -2,7 +2,8 @@
 import { tree, type Array } from '../jax/index.js';
 import type { DType } from '../runtime/dtypes.js';
 import { TypeError, ValueError } from '../runtime/errors.js';
-import { checkOptions, nearestName } from '../runtime/options.js';
+import { nearestName } from '../runtime/nearest.js';
+import { checkOptions } from '../runtime/options.js';
 import { pathOf, requireFrame, type Frame } from './context.js';
 import { MissingRNGError } from './errors.js';
 import { DO_NOT_STORE, create, read, write, type GetterContext } from './hooks.js';

@@ -18,7 +18,7 @@ export interface Store {
   readonly sumOf?: Var;
 }
 /** One iteration space: equations of one shape, in order. */
-export interface Loop { readonly equations: readonly Equation[]; readonly stores: readonly Store[]; readonly predicate?: Var }
+export interface Loop { readonly equations: readonly Equation[]; readonly stores: readonly Store[] }
 export type Step =
   | { readonly kind: 'equation'; readonly equation: Equation }
   | { readonly kind: 'fused'; readonly loops: readonly Loop[]; readonly barrier: readonly Atom[] };
@@ -32,6 +32,7 @@ export const isLiteral = (a: Atom): a is Literal => 'value' in a;
 const loadable = (a: Aval): boolean => LOADABLE.has(a.dtype);
 const fusable = (e: Equation): boolean => e.primitive.opcode !== undefined && e.outputs.every((v) => loadable(v.aval)) && e.inputs.every((a) => loadable(a.aval));
 
+/** What is computed again rather than kept. */
 const CHEAP = new Set(['eq', 'ne', 'lt', 'le', 'gt', 'ge', 'not', 'convert_element_type']);
 
 /** A bias added to a product, and a ReLU on that: the engine's own Gemm does them while the result is in registers. */
@@ -56,7 +57,7 @@ export function pairDonated(jaxpr: Jaxpr, donated: readonly number[]): Map<numbe
   return pairs;
 }
 
-export function planFusion(jaxpr: Jaxpr, wanted: InPlace, predicate?: Var): Plan {
+export function planFusion(jaxpr: Jaxpr, wanted: InPlace): Plan {
   const producer = new Map<Atom, Equation>();
   const users = new Map<Atom, (Equation | number)[]>();
   const use = (a: Atom, by: Equation | number) => { if (!isLiteral(a)) users.set(a, [...(users.get(a) ?? []), by]); };
@@ -68,6 +69,7 @@ export function planFusion(jaxpr: Jaxpr, wanted: InPlace, predicate?: Var): Plan
 
   // The update: equations that nothing but donated outputs needs.
   const inPlace = new Map([...wanted].filter(([k]) => loadable(jaxpr.outputs[k].aval)));
+  const possible = inPlace.size;
   const update = new Set<Equation>();
   for (const e of [...jaxpr.equations].reverse()) {
     if (!fusable(e)) continue;
@@ -85,21 +87,20 @@ export function planFusion(jaxpr: Jaxpr, wanted: InPlace, predicate?: Var): Plan
     const hazard = updates.some((l, i) => ((i !== mine || !broadcastFree(l, target)) && reads(l, target)) || views.some((v) => reads(l, v)));
     if (hazard) inPlace.delete(k);
   }
-  if (inPlace.size < wanted.size && inPlace.size < [...wanted].filter(([k]) => loadable(jaxpr.outputs[k].aval)).length) return planFusion(jaxpr, inPlace, predicate);
+  if (inPlace.size < possible) return planFusion(jaxpr, inPlace);
 
   const steps = group(jaxpr, jaxpr.equations.filter((e) => !update.has(e)), producer, users);
   if (updates.length) {
     // What only the caller waits for rides along in the last node, unless it reads what is overwritten there.
     const targets = sharing(jaxpr, [...inPlace.values()].map((j) => jaxpr.inputs[j]));
     for (const step of [...steps]) {
-      if (step.kind !== 'fused' || predicate) continue;
+      if (step.kind !== 'fused') continue;
       const [loop] = step.loops;
       if (!loop.stores.every((s) => users.get(s.atom)!.every((u) => typeof u === 'number' && !inPlace.has(u))) || loop.equations.some((e) => e.inputs.some((a) => targets.has(a)))) continue;
       steps.splice(steps.indexOf(step), 1);
       updates.push(loop);
     }
-    const loops = predicate ? updates.map((l) => ({ ...l, predicate })) : updates;
-    steps.push({ kind: 'fused', loops, barrier: barrierOf(jaxpr, steps, updates, inPlace) });
+    steps.push({ kind: 'fused', loops: updates, barrier: barrierOf(jaxpr, steps, updates, inPlace) });
   }
   return { steps, inPlace };
 }
@@ -264,7 +265,7 @@ export function encodeFused(loops: readonly Loop[], barrier: readonly Atom[]): F
   const outputs: Atom[] = [];
   const inputIndex = (a: Atom) => { if (!inputs.includes(a)) inputs.push(a); return inputs.indexOf(a); };
   const program: bigint[] = [1n, BigInt(loops.length)];
-  for (const { equations, stores, predicate } of loops) {
+  for (const { equations, stores } of loops) {
     const made = new Set<Atom>(equations.flatMap((e) => e.outputs));
     const loads = [...new Set([...equations.flatMap((e) => e.inputs), ...stores.flatMap((s) => (s.sumOf ? [] : [s.atom]))].filter((a) => !isLiteral(a) && !made.has(a)))];
     const register = new Map<Atom, number>(loads.map((a, i) => [a, i]));
@@ -287,7 +288,7 @@ export function encodeFused(loops: readonly Loop[], barrier: readonly Atom[]): F
       return inPlace ? [r, 1, inputIndex(inPlace)] : [r, 0, outputs.push(atom) - 1];
     });
     program.push(
-      BigInt(predicate ? inputIndex(predicate) : -1), BigInt(loads.length), ...loads.map((a) => BigInt(inputIndex(a))),
+      -1n, BigInt(loads.length), ...loads.map((a) => BigInt(inputIndex(a))),
       BigInt(instructions.length), ...instructions.flat(), BigInt(stores.length), ...encoded.map(BigInt),
     );
   }

@@ -1,7 +1,7 @@
 /** Transformations made of transformations, after `optax.transforms._combining`. */
 import { tree } from '../jax/index.js';
 import { ValueError } from '../runtime/errors.js';
-import { nearestName } from '../runtime/options.js';
+import { nearestName } from '../runtime/nearest.js';
 import { checkTransformation, namedTuple, setToZero, type GradientTransformation, type OptState, type Params } from './base.js';
 import { describe, describeOneOf } from './describe.js';
 import { mapPrefix, masked, type Mask } from './masking.js';

@@ -53,7 +53,11 @@ describe('the demo', () => {
   });
 
   it('trains through artifacts on the training engine, and both engines agree', function () {
-    if (engines().find((e) => e.name === 'onnxruntime-training')!.missing) this.skip();
+    const { missing } = engines().find((e) => e.name === 'onnxruntime-training')!;
+    if (missing) {
+      console.log(`    pending: ${missing}`);
+      this.skip();
+    }
     const { runs, largestDifference } = json('--engine', 'both');
     expect(Object.keys(runs)).to.deep.equal(['onnxruntime', 'onnxruntime-training', 'optax.multiTransform']);
     for (const name of Object.keys(runs)) {
