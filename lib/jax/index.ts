@@ -13,7 +13,7 @@ export { defaultDevice, devicePut, devices } from './devices.js';
 export { engines } from '../runtime/engines.js';
 export { jit, type JitOptions, type Jitted } from './jit.js';
 export { stopGradient } from './primitives/convert.js';
-export * as lax from './lax.js';
+export * as lax from './lax/index.js';
 export * as nn from './nn.js';
 export * as numpy from './numpy/index.js';
 export * as random from './random.js';

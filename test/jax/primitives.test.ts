@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { grad, isArray, jit, numpy as jnp, vmap, type Array } from '../../lib/jax/index.js';
-import { CASES, type Case } from './cases.js';
+import { CASES, type Case } from './cases/index.js';
 import { expectAllClose, expectClose, flat, leavesOf, numbers, onEveryEngine, size } from './helpers.js';
 
 const inputsOf = (c: Case, dtype: 'float32' | 'float64', salt = 0): Array[] => c.shapes.map((s, i) => numbers(salt + i + 1 + c.name.length * 7, s, c.low, c.high, dtype));

@@ -6,7 +6,7 @@ import { lowerProgram } from '../../lib/lowering/lower.js';
 import { serialize } from '../../lib/lowering/model.js';
 import { DTYPES } from '../../lib/runtime/dtypes.js';
 import { engine } from '../../lib/runtime/engines.js';
-import { CASES } from '../jax/cases.js';
+import { CASES } from '../jax/cases/index.js';
 import { expectClose, flat, leavesOf, numbers, onEveryEngine, size, thrown } from '../jax/helpers.js';
 import { config } from '../../lib/jax/config.js';
 

@@ -1,24 +1,24 @@
 /** `jax.lax`: operations as the primitives are, without promotion. Signatures are JAX's, by the argument rule. */
-import { checkOptions } from '../runtime/options.js';
-import { ValueError } from '../runtime/errors.js';
-import type { NDArray } from './array.js';
-import { canonicalAxis, type Shape } from './dims.js';
-import { checkDType, type DType } from './dtypes.js';
-import * as arithmetic from './primitives/arithmetic.js';
-import { convertElementType } from './primitives/convert.js';
-import { dotGeneral as dotGeneralOf } from './primitives/dot.js';
-import { iota as iotaOf } from './primitives/indexing.js';
-import { asArray, type Operand } from './primitives/primitive.js';
-import { cumsum as cumsumOf } from './primitives/reduce.js';
+import { checkOptions } from '../../runtime/options.js';
+import { ValueError } from '../../runtime/errors.js';
+import type { NDArray } from '../array.js';
+import { canonicalAxis, type Shape } from '../dims.js';
+import { checkDType, type DType } from '../dtypes.js';
+import * as arithmetic from '../primitives/arithmetic.js';
+import { convertElementType } from '../primitives/convert.js';
+import { dotGeneral as dotGeneralOf } from '../primitives/dot.js';
+import { iota as iotaOf } from '../primitives/indexing.js';
+import { asArray, type Operand } from '../primitives/primitive.js';
+import { cumsum as cumsumOf } from '../primitives/reduce.js';
 
 export {
   abs, add, atan2, bitwiseAnd, bitwiseNot, bitwiseOr, bitwiseXor, ceil, div, eq, floor, fma, ge, gt, isFinite, le, lt, max, min, mul, ne, neg,
   nextafter, pow, rem, select, shiftLeft, shiftRightLogical, sign, square, sub,
-} from './primitives/arithmetic.js';
-export { cos, erf, erfInv, exp, expm1, log, log1p, logistic, rsqrt, sin, sqrt, tan, tanh } from './primitives/functions.js';
-export { bitcastConvertType, convertElementType, stopGradient } from './primitives/convert.js';
-export { pad, reshape, reverse as rev, slice, transpose } from './primitives/shape.js';
-export { argmax, argmin } from './primitives/reduce.js';
+} from '../primitives/arithmetic.js';
+export { cos, erf, erfInv, exp, expm1, log, log1p, logistic, rsqrt, sin, sqrt, tan, tanh } from '../primitives/functions.js';
+export { bitcastConvertType, convertElementType, stopGradient } from '../primitives/convert.js';
+export { pad, reshape, reverse as rev, slice, transpose } from '../primitives/shape.js';
+export { argmax, argmin } from '../primitives/reduce.js';
 
 /** 0, 1, 2, … `size - 1`. */
 export const iota = (dtype: DType, size: number): NDArray => iotaOf(checkDType(dtype, 'lax.iota'), [size]);

@@ -1,31 +1,8 @@
-/** Functions, one for each primitive and rule, with the inputs that they are tried on. */
-import { lax, nn, numpy as jnp, type Array } from '../../lib/jax/index.js';
+/** The operations that everything is made of. */
+import { lax, nn, numpy as jnp, type Array } from '../../../lib/jax/index.js';
+import { binary, indices, moves, unary, type Case } from './base.js';
 
-export interface Case {
-  readonly name: string;
-  readonly f: (...xs: Array[]) => Array | Array[];
-  readonly shapes: readonly (readonly number[])[];
-  /** The inputs' range. */
-  readonly low?: number;
-  readonly high?: number;
-  /** Has second derivatives worth comparing. */
-  readonly smooth?: boolean;
-  /** Only moves data: equal bits everywhere. */
-  readonly exact?: boolean;
-  /** Reads the nearest element for indices out of range, of which no derivative passes: no finite difference agrees. */
-  readonly clamps?: boolean;
-}
-
-const unary = (name: string, f: (x: Array) => Array, low = -2, high = 2, smooth = true): Case => ({ name, f, shapes: [[2, 3]], low, high, smooth });
-const binary = (name: string, f: (x: Array, y: Array) => Array, low = -2, high = 2, smooth = true): Case[] => [
-  { name, f, shapes: [[2, 3], [2, 3]], low, high, smooth },
-  { name: `${name} broadcast`, f, shapes: [[2, 1, 3], [2, 1]], low, high, smooth },
-  { name: `${name} with a scalar`, f, shapes: [[], [4]], low, high, smooth },
-];
-const moves = (name: string, f: (...xs: Array[]) => Array, ...shapes: number[][]): Case => ({ name, f, shapes, exact: true });
-const indices = (...xs: number[]) => jnp.array(Int32Array.from(xs));
-
-export const CASES: readonly Case[] = [
+export const BASICS: readonly Case[] = [
   ...binary('add', lax.add), ...binary('sub', lax.sub), ...binary('mul', lax.mul), ...binary('div', lax.div, 0.5, 2), ...binary('pow', lax.pow, 0.5, 2),
   ...binary('max', lax.max, -2, 2, false), ...binary('min', lax.min, -2, 2, false), ...binary('rem', lax.rem, 1, 3, false), ...binary('atan2', lax.atan2, 0.5, 2),
   { name: 'fma', f: lax.fma, shapes: [[3], [3], [3]], smooth: true },

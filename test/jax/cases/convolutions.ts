@@ -1,0 +1,4 @@
+/** Convolutions and windows. */
+import type { Case } from './base.js';
+
+export const CONVOLUTIONS: readonly Case[] = [];

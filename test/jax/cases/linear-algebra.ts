@@ -1,0 +1,4 @@
+/** Decompositions and solves. */
+import type { Case } from './base.js';
+
+export const LINEAR_ALGEBRA: readonly Case[] = [];
