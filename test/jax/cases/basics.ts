@@ -1,5 +1,5 @@
 /** The operations that everything is made of. */
-import { lax, nn, numpy as jnp, type Array } from '../../../lib/jax/index.js';
+import { lax, nn, numpy as jnp } from '../../../lib/jax/index.js';
 import { binary, indices, moves, unary, type Case } from './base.js';
 
 export const BASICS: readonly Case[] = [
