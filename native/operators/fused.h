@@ -1,0 +1,100 @@
+// hokku.Fused: elementwise loops, sums and in-place stores as one node.
+#pragma once
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "../kernels/context.h"
+#include "../kernels/fused.h"
+
+namespace hokku {
+
+struct FusedOp {
+  static constexpr const char* kName = "Fused";
+  static constexpr size_t kInputs = 1, kOutputs = 1;
+  static constexpr bool kVariadic = true;
+  static ONNXTensorElementDataType inputType(size_t) { return ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED; }
+  static ONNXTensorElementDataType outputType(size_t) { return ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED; }
+
+  FusedOp(const OrtApi* api, const OrtKernelInfo* info) : kernel_(make(api, info)) {}
+
+  static Fused make(const OrtApi* api, const OrtKernelInfo* info) {
+    size_t inputs = 0, outputs = 0;
+    check(api->KernelInfo_GetInputCount(info, &inputs));
+    check(api->KernelInfo_GetOutputCount(info, &outputs));
+    std::vector<int64_t> types(inputs);
+    for (size_t i = 0; i < inputs; i++) {
+      OrtTypeInfo* type = nullptr;
+      check(api->KernelInfo_GetInputTypeInfo(info, i, &type));
+      types[i] = typeOf(api, type);
+    }
+    return Fused(intsAttribute(api, info, "program"), types, outputs);
+  }
+
+  void checkOutputs(const OrtApi* api, const OrtKernelInfo* info) const {
+    const auto& outputs = kernel_.program().outputs;
+    for (size_t i = 0; i < outputs.size(); i++) {
+      OrtTypeInfo* info_ = nullptr;
+      check(api->KernelInfo_GetOutputTypeInfo(info, i, &info_));
+      const auto expected = static_cast<int64_t>(outputs[i].value_or(Dtype::Bool));
+      const int64_t got = typeOf(api, info_);
+      if (got == expected) continue;
+      throw std::invalid_argument("output " + std::to_string(i) + " of hokku.Fused has element type " +
+                                  std::to_string(got) + ", its program makes " + std::to_string(expected));
+    }
+  }
+
+  void compute(const OrtApi* api, OrtKernelContext* context) const {
+    ContextHost host(api, context);
+    size_t count = 0;
+    check(api->KernelContext_GetInputCount(context, &count));
+    std::vector<Tensor> inputs(count);
+    for (size_t i = 0; i < count; i++) inputs[i] = host.input(i);
+    kernel_.run(inputs, host);
+  }
+
+  static void infer(const Inference& inference) {
+    std::vector<InferredShape> inputs(inference.inputCount());
+    std::vector<int64_t> types;
+    for (size_t i = 0; i < inputs.size(); i++) {
+      inputs[i] = inference.input(i);
+      types.push_back(inputs[i].type);
+    }
+    // How many outputs there are is not told here: as many as the program stores.
+    const std::vector<int64_t> code = inference.ints("program");
+    const Program program = parseProgram(code, types, code.size());
+    for (const Loop& loop : program.loops) {
+      InferredShape shape;
+      for (const size_t input : loop.loads) shape = broadcastInferred(shape, inputs[input]);
+      for (const Store& store : loop.stores) {
+        if (store.kind == StoreKind::InPlace) continue;
+        InferredShape output;
+        if (store.kind == StoreKind::Output) output = shape;
+        if (store.kind == StoreKind::Columns) {
+          output = shape;
+          const auto axes = static_cast<std::ptrdiff_t>(std::min(store.axes, shape.dims.size()));
+          output.dims.erase(output.dims.begin(), output.dims.begin() + axes);
+          output.names.erase(output.names.begin(), output.names.begin() + std::min(axes, static_cast<std::ptrdiff_t>(output.names.size())));
+        }
+        output.type = static_cast<int64_t>(loop.types[store.reg]);
+        if (output.known) inference.setOutput(store.index, output);
+      }
+    }
+    const auto last = std::find_if(program.outputs.rbegin(), program.outputs.rend(), [](auto& o) { return o.has_value(); });
+    const size_t stored = static_cast<size_t>(program.outputs.rend() - last);
+    InferredShape token;
+    token.type = ONNX_TENSOR_ELEMENT_DATA_TYPE_BOOL;
+    token.dims = {1};
+    token.names = {""};
+    for (size_t i = 0; i < std::max<size_t>(stored, 1); i++) {
+      if (!program.outputs[i]) inference.setOutput(i, token);
+    }
+  }
+
+ private:
+  Fused kernel_;
+};
+
+}  // namespace hokku
