@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "operators/fused.h"
+#include "operators/linalg.h"
 #include "operators/qr.h"
 #include "operators/random.h"
 
@@ -66,6 +67,7 @@ OrtStatus* CreateOperatorDomain(const OrtApi* api, OrtCustomOpDomain** out) {
   return guarded(api, [&] {
     check(api->CreateCustomOpDomain("hokku", out));
     addAll<FusedOp, RandomBitsOp, RandomSplitOp, RandomFoldInOp, QrOp>(api, *out);
+    addAll<CholeskyOp, TriangularSolveOp, LuOp, LuSolveOp, DeterminantOp, EighOp, EigvalshOp, SvdOp, SvdvalsOp, PinvOp>(api, *out);
   });
 }
 
