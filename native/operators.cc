@@ -6,6 +6,7 @@
 #include "operators/linalg.h"
 #include "operators/qr.h"
 #include "operators/random.h"
+#include "operators/small_gemm.h"
 
 namespace hokku {
 namespace {
@@ -29,9 +30,13 @@ struct Operator : OrtCustomOp {
     GetInputTypeCount = [](const OrtCustomOp*) { return Op::kInputs; };
     GetOutputType = [](const OrtCustomOp*, size_t i) { return Op::outputType(i); };
     GetOutputTypeCount = [](const OrtCustomOp*) { return Op::kOutputs; };
-    GetInputCharacteristic = GetOutputCharacteristic = [](const OrtCustomOp*, size_t) {
+    GetInputCharacteristic = [](const OrtCustomOp*, size_t i) {
+      if constexpr (requires { Op::kRequired; }) {
+        if (i >= Op::kRequired) return INPUT_OUTPUT_OPTIONAL;
+      }
       return Op::kVariadic ? INPUT_OUTPUT_VARIADIC : INPUT_OUTPUT_REQUIRED;
     };
+    GetOutputCharacteristic = [](const OrtCustomOp*, size_t) { return Op::kVariadic ? INPUT_OUTPUT_VARIADIC : INPUT_OUTPUT_REQUIRED; };
     GetInputMemoryType = [](const OrtCustomOp*, size_t) { return OrtMemTypeDefault; };
     GetVariadicInputMinArity = GetVariadicOutputMinArity = [](const OrtCustomOp*) { return 1; };
     GetVariadicInputHomogeneity = GetVariadicOutputHomogeneity = [](const OrtCustomOp*) { return 0; };
@@ -66,7 +71,7 @@ void addAll(const OrtApi* api, OrtCustomOpDomain* domain) {
 OrtStatus* CreateOperatorDomain(const OrtApi* api, OrtCustomOpDomain** out) {
   return guarded(api, [&] {
     check(api->CreateCustomOpDomain("hokku", out));
-    addAll<FusedOp, RandomBitsOp, RandomSplitOp, RandomFoldInOp, QrOp>(api, *out);
+    addAll<FusedOp, RandomBitsOp, RandomSplitOp, RandomFoldInOp, QrOp, SmallGemmOp>(api, *out);
     addAll<CholeskyOp, TriangularSolveOp, LuOp, LuSolveOp, DeterminantOp, EighOp, EigvalshOp, SvdOp, SvdvalsOp, PinvOp>(api, *out);
   });
 }

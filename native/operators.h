@@ -1,4 +1,4 @@
-// The custom operator domain `hokku` (version 1): Fused, RandomBits, RandomSplit, RandomFoldIn, Qr.
+// The custom operator domain `hokku` (version 1): Fused, RandomBits, RandomSplit, RandomFoldIn, Qr, SmallGemm.
 #pragma once
 
 #include "ort_api.h"

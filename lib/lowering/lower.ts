@@ -5,6 +5,7 @@ import type { DType } from '../runtime/dtypes.js';
 import { TYPED_ARRAYS, decodeAt, encode } from '../runtime/elements.js';
 import { encodeFused, isLiteral, planFusion, type InPlace } from './fusion.js';
 import type { Graph } from './graph.js';
+import { gatherProducts } from './products.js';
 
 export interface Lowered {
   /** The graph's name of every output, in the program's order; null where the value is written in place. */
@@ -77,7 +78,7 @@ export function lowerProgram(graph: Graph, jaxpr: Jaxpr, inputNames: readonly st
     jaxpr.equations.forEach((e) => lowering.equation(e));
     return { outputs: jaxpr.outputs.map((a) => lowering.name(a)), inPlace: new Map(), token: null };
   }
-  const { steps, inPlace } = planFusion(jaxpr, wanted);
+  const { steps, inPlace } = planFusion(gatherProducts(jaxpr), wanted);
   let token: string | null = null;
   for (const step of steps) {
     if (step.kind === 'equation') { lowering.equation(step.equation); continue; }

@@ -1,0 +1,108 @@
+import { expect } from 'chai';
+import { Graph } from '../../lib/lowering/graph.js';
+import { serialize } from '../../lib/lowering/model.js';
+import type { NativeSession, NativeTensor } from '../../lib/runtime/addon.js';
+import { engine as loadEngine, engines } from '../../lib/runtime/engines.js';
+
+const f32 = (values: Float32Array, ...shape: number[]): NativeTensor => ({ dtype: 'float32', shape, data: values.buffer as ArrayBuffer });
+const values = (t: NativeTensor) => new Float32Array(t.data as ArrayBuffer);
+const matrix = (rows: number, columns: number, seed: number) => Float32Array.from({ length: rows * columns }, (_, i) => Math.sin(i * 12.9898 + seed) * 2 ** (i % 5));
+const transposed = (x: Float32Array, rows: number, columns: number) => Float32Array.from(x, (_, i) => x[(i % rows) * columns + Math.floor(i / rows)]);
+
+for (const info of engines()) {
+  describe(`hokku.SmallGemm on ${info.name}${info.missing ? ` (pending: ${info.missing})` : ''}`, function () {
+    const sessions = new Map<string, NativeSession>();
+    before(function () { if (info.missing) this.skip(); });
+    after(() => sessions.forEach((s) => s.dispose()));
+
+    interface Way { transA?: boolean; transB?: boolean; bias?: boolean; relu?: boolean; threads?: number }
+    /** One session for each way, of open dimensions. */
+    function sessionOf({ transA = false, transB = false, bias = false, relu = false, threads = 1 }: Way): NativeSession {
+      const key = [transA, transB, bias, relu, threads].join();
+      if (!sessions.has(key)) {
+        const g = new Graph(true);
+        const inputs = [g.input('a', 'float32', transA ? ['k', 'm'] : ['m', 'k']), g.input('b', 'float32', transB ? ['n', 'k'] : ['k', 'n'])];
+        if (bias) inputs.push(g.input('c', 'float32', ['n']));
+        g.output(g.node('SmallGemm', inputs, { transA: Number(transA), transB: Number(transB), relu: Number(relu) }, 'hokku'), 'float32', ['m', 'n']);
+        sessions.set(key, loadEngine(info.name).createSession(serialize(g), { intraOpNumThreads: threads }));
+      }
+      return sessions.get(key)!;
+    }
+    function product(m: number, n: number, k: number, a: Float32Array, b: Float32Array, way: Way = {}, bias?: Float32Array): Float32Array {
+      const [out] = sessionOf({ ...way, bias: bias !== undefined }).run([
+        way.transA ? f32(transposed(a, m, k), k, m) : f32(a, m, k), way.transB ? f32(transposed(b, k, n), n, k) : f32(b, k, n), ...(bias ? [f32(bias, n)] : []),
+      ]);
+      expect(out.shape).to.deep.equal([m, n]);
+      return values(out);
+    }
+    const WAYS: Record<string, Way> = { 'a·b': {}, 'a·bᵀ': { transB: true }, 'aᵀ·b': { transA: true } };
+    const bits = (x: Float32Array) => new Uint8Array(x.buffer);
+
+    for (const [name, way] of Object.entries(WAYS)) {
+      it(`${name} has the numbers of float64 to rounding, in every shape`, () => {
+        for (let m = 1; m <= 16; m++) {
+          for (const n of [1, 2, 4, 7, 8, 15, 16, 17, 31, 33, 100, 131]) {
+            for (const k of [0, 1, 2, 3, 4, 5, 7, 16, 21]) {
+              const [a, b] = [matrix(m, k, 1), matrix(k, n, 2)];
+              const got = product(m, n, k, a, b, way);
+              for (let i = 0; i < m; i++) {
+                for (let j = 0; j < n; j++) {
+                  let [want, size] = [0, 0];
+                  for (let l = 0; l < k; l++) { const x = a[i * k + l] * b[l * n + j]; want += x; size += Math.abs(x); }
+                  if (!(Math.abs(got[i * n + j] - want) <= (k + 1) * 2 ** -24 * size)) expect.fail(`${m}x${n}x${k} at ${i}, ${j}: ${got[i * n + j]}, want ${want}`);
+                }
+              }
+            }
+          }
+        }
+      });
+
+      it(`${name} adds a bias and cuts off below zero`, () => {
+        for (const [m, n, k] of [[1, 5, 3], [10, 100, 30], [3, 17, 4], [13, 33, 1], [2, 3, 0]]) {
+          const [a, b, c] = [matrix(m, k, 3), matrix(k, n, 4), matrix(1, n, 5)];
+          const plain = product(m, n, k, a, b, way);
+          const biased = plain.map((x, i) => Math.fround(x + c[i % n]));
+          expect(product(m, n, k, a, b, way, c)).to.deep.equal(biased);
+          expect(product(m, n, k, a, b, { ...way, relu: true }, c)).to.deep.equal(biased.map((x) => (x < 0 ? 0 : x)));
+          expect(product(m, n, k, a, b, { ...way, relu: true })).to.deep.equal(plain.map((x) => (x < 0 ? 0 : x)));
+        }
+      });
+
+      it(`${name} carries NaN and infinity to their rows and columns, and nowhere else`, () => {
+        const [m, n, k] = [11, 37, 19];
+        for (const bad of [NaN, Infinity, -Infinity]) {
+          const [a, b] = [matrix(m, k, 6), matrix(k, n, 7).map((x) => Math.abs(x) + 1)];
+          a[4 * k + 18] = bad;
+          product(m, n, k, a, b, way).forEach((x, i) => expect(Math.floor(i / n) === 4 ? Object.is(x, bad) : Number.isFinite(x), `${i}: ${x}`).to.equal(true));
+          product(m, n, k, a, b, { ...way, relu: true }).forEach((x, i) => { if (Math.floor(i / n) === 4) expect(x).to.deep.equal(bad < 0 ? 0 : bad); });
+          const [c, d] = [matrix(m, k, 8).map((x) => Math.abs(x) + 1), matrix(k, n, 9)];
+          d[18 * n + 36] = bad;
+          product(m, n, k, c, d, way).forEach((x, i) => expect(i % n === 36 ? Object.is(x, bad) : Number.isFinite(x), `${i}: ${x}`).to.equal(true));
+        }
+      });
+    }
+
+    it('gives the same bits again, in every order of the operands and on any number of threads', () => {
+      for (const [m, n, k] of [[10, 100, 300], [16, 515, 260], [5, 13, 50], [2, 777, 512]]) {
+        const [a, b] = [matrix(m, k, 10), matrix(k, n, 11)];
+        const first = bits(product(m, n, k, a, b));
+        for (const way of [{}, ...Object.values(WAYS)]) {
+          for (const threads of [1, 2, 3]) expect(Buffer.compare(bits(product(m, n, k, a, b, { ...way, threads })), first), `${m}x${n}x${k}`).to.equal(0);
+        }
+      }
+    });
+
+    it('refuses what does not fit', () => {
+      const run = (way: Way, ...inputs: NativeTensor[]) => () => sessionOf(way).run(inputs);
+      const open = new Graph(true);
+      open.output(open.node('SmallGemm', [open.input('a', 'float32', ['m', 'k']), open.input('b', 'float32', ['l', 'n'])], { transA: 0, transB: 0, relu: 0 }, 'hokku'), 'float32', ['m', 'n']);
+      const session = loadEngine(info.name).createSession(serialize(open), {});
+      expect(() => session.run([f32(matrix(2, 3, 0), 2, 3), f32(matrix(4, 5, 0), 4, 5)])).to.throw(/inner dimensions differ/);
+      session.dispose();
+      expect(run({ bias: true }, f32(matrix(2, 3, 0), 2, 3), f32(matrix(3, 5, 0), 3, 5), f32(matrix(1, 4, 0), 4))).to.throw();
+      const both = new Graph(true);
+      both.output(both.node('SmallGemm', [both.input('a', 'float32', [2, 3]), both.input('b', 'float32', [5, 2])], { transA: 1, transB: 1, relu: 0 }, 'hokku'), 'float32', [3, 5]);
+      expect(() => loadEngine(info.name).createSession(serialize(both), {})).to.throw(/transA and transB exclude each other/);
+    });
+  });
+}
