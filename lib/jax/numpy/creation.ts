@@ -3,6 +3,7 @@ import { checkOptions } from '../../runtime/options.js';
 import { ShapeError, TypeError } from '../../runtime/errors.js';
 import { ConcreteArray, NDArray, Scalar, aval, fromBytes, isArray, type NestedList } from '../array.js';
 import type { Shape } from '../dims.js';
+import { checkShape } from './promotion.js';
 import { checkDType, dtypeOfTypedArray, encode, isFloat, type DType, type TypedArray } from '../dtypes.js';
 import { convertElementType } from '../primitives/convert.js';
 import { iota } from '../primitives/indexing.js';
@@ -12,12 +13,6 @@ import { expandTo } from '../primitives/shape.js';
 export interface DTypeOption { dtype?: DType }
 /** What becomes an array. */
 export type ArrayLike = NDArray | NestedList | TypedArray | Uint8ClampedArray;
-
-export function checkShape(where: string, shape: unknown): Shape {
-  const list = typeof shape === 'number' ? [shape] : shape;
-  if (!globalThis.Array.isArray(list) || list.some((d) => typeof d === 'number' && !(Number.isInteger(d) && d >= 0))) throw new ShapeError(`${where}: a shape is a list of whole numbers, got ${JSON.stringify(shape)}.`);
-  return list as Shape;
-}
 
 /** An array from nested lists, a number, a typed array or an array, by copy. `jnp.array([1, 2])` is float32; typed arrays keep their dtype. */
 export function array(data: ArrayLike, options?: DTypeOption & { copy?: boolean }): NDArray {

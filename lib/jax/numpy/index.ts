@@ -1,11 +1,15 @@
 /** `jax.numpy`. */
 export * from './creation.js';
 export * from './ufuncs.js';
+export * from './floats.js';
+export * from './searching.js';
 export * from './reductions.js';
 export * from './manipulation.js';
-export { index, type Index } from './index-with.js';
+export { index, type Index, type Range } from './index-with.js';
+export type { GetOptions, IndexMode, IndexUpdate, UpdateOptions } from './at.js';
 export * from './products.js';
 export * from './triangles.js';
+export * as linalg from './linalg/index.js';
 export { isArray } from '../array.js';
 
 import type { NDArray } from '../array.js';

@@ -1,9 +1,9 @@
 /** Shapes, joining, splitting, padding and taking. */
 import { checkOptions } from '../../runtime/options.js';
 import { ShapeError, TypeError, ValueError } from '../../runtime/errors.js';
-import { NDArray, Scalar, expectConcrete, isArray } from '../array.js';
+import { NDArray, expectConcrete, isArray } from '../array.js';
 import { canonicalAxes, canonicalAxis, dims, formatShape, type Shape } from '../dims.js';
-import { DTYPES, isFloat, isInteger, isUnsigned } from '../dtypes.js';
+import { isInteger } from '../dtypes.js';
 import * as lax from '../primitives/arithmetic.js';
 import { convertElementType } from '../primitives/convert.js';
 import { gather, gatherAlong, iota } from '../primitives/indexing.js';
@@ -11,7 +11,7 @@ import { cumsum } from '../primitives/reduce.js';
 import { array } from './creation.js';
 import { asArray, type Operand } from '../primitives/primitive.js';
 import * as shape from '../primitives/shape.js';
-import { promoteOperands } from './ufuncs.js';
+import { filler, promoteOperands } from './promotion.js';
 
 const range = (n: number): number[] => [...globalThis.Array(n).keys()];
 
@@ -161,15 +161,6 @@ const integers = (where: string, indices: NDArray): NDArray => {
 };
 const fromEnd = (i: NDArray, n: number): NDArray => lax.select(lax.lt(i, 0), lax.add(i, n), i);
 const clamp = (i: NDArray, n: number): NDArray => lax.min(lax.max(i, 0), n - 1);
-/** What stands for elements out of range: NaN, or the extreme of an integer dtype. */
-const filler = (x: NDArray, value: number | undefined): Scalar => {
-  if (value !== undefined) return new Scalar(value, x.dtype, false);
-  if (isFloat(x.dtype)) return new Scalar(NaN, x.dtype, false);
-  if (x.dtype === 'bool') return new Scalar(true, 'bool', false);
-  const width = BigInt(8 * DTYPES[x.dtype].size);
-  return new Scalar(isUnsigned(x.dtype) ? (1n << width) - 1n : -(1n << (width - 1n)), x.dtype, false);
-};
-
 export interface TakeOptions { axis?: number | null; mode?: TakeMode; fillValue?: number }
 /** Slices along `axis` at `indices`. Negative ones count from the end; out of range ones give NaN, or the edge with mode 'clip', or start over with 'wrap'. */
 export function take(x: Operand, indices: Operand, options?: TakeOptions): NDArray {

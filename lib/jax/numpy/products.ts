@@ -1,19 +1,15 @@
-/** Matrix products and decompositions. */
-import { ShapeError, ValueError } from '../../runtime/errors.js';
+/** Matrix products. */
+import { ShapeError } from '../../runtime/errors.js';
 import { checkOptions } from '../../runtime/options.js';
 import { Scalar, type NDArray } from '../array.js';
-import { broadcastShapes, canonicalAxes, canonicalAxis, formatShape } from '../dims.js';
-import { toInexact } from '../dtypes.js';
-import { abs, add, eq, mul, ne, pow, select } from '../primitives/arithmetic.js';
-import { convertElementType } from '../primitives/convert.js';
+import { broadcastShapes, canonicalAxis, formatShape } from '../dims.js';
+import { add, eq, mul, select } from '../primitives/arithmetic.js';
 import { dotGeneral } from '../primitives/dot.js';
-import { sqrt } from '../primitives/functions.js';
 import { iota } from '../primitives/indexing.js';
-import * as primitives from '../primitives/linalg.js';
 import { asArray, type Operand } from '../primitives/primitive.js';
 import { expandTo, pad, reshape, slice, transpose } from '../primitives/shape.js';
-import { max, min, sum } from './reductions.js';
-import { promoteOperands } from './ufuncs.js';
+import { sum } from './reductions.js';
+import { promoteOperands } from './promotion.js';
 
 const range = (n: number, from = 0): number[] => [...globalThis.Array(n).keys()].map((i) => i + from);
 
@@ -91,40 +87,3 @@ export function trace(x: Operand, options?: DiagonalOptions): NDArray {
   const line = diagonal(x, checkOptions('jnp.trace', options, ['offset', 'axis1', 'axis2']));
   return sum(line, { axis: -1 });
 }
-
-type Order = number | 'fro' | null;
-export interface NormOptions { ord?: Order; axis?: number | readonly number[] | null; keepdims?: boolean }
-function norm(x: Operand, options?: NormOptions): NDArray {
-  const { ord = null, axis = null, keepdims = false } = checkOptions('jnp.linalg.norm', options, ['ord', 'axis', 'keepdims']);
-  const given = asArray(x, 'jnp.linalg.norm');
-  const a = convertElementType(given, toInexact(given.dtype));
-  const axes = canonicalAxes(axis, a.ndim, 'jnp.linalg.norm');
-  const unsupported = () => new ValueError(`jnp.linalg.norm: ord ${String(ord)} is not supported for ${axes.length === 2 ? 'matrices' : `${axes.length} axes`}.`);
-  if (ord === null || (ord === 2 && axes.length === 1) || (ord === 'fro' && axes.length === 2)) return sqrt(sum(mul(a, a), { axis: axes, keepdims }));
-  if (typeof ord !== 'number') throw unsupported();
-  const size = abs(a);
-  if (axes.length === 1) {
-    const along = { axis: axes, keepdims };
-    if (ord === Infinity) return max(size, along);
-    if (ord === -Infinity) return min(size, along);
-    if (ord === 0) return sum(convertElementType(ne(a, 0), a.dtype), along);
-    if (ord === 1) return sum(size, along);
-    return pow(sum(pow(size, ord), along), 1 / ord);
-  }
-  // Matrices: the largest or smallest sum of a column (1) or row (∞).
-  if (axes.length !== 2 || ![1, -1, Infinity, -Infinity].includes(ord)) throw unsupported();
-  const [row, column] = typeof axis === 'object' && axis !== null ? axis.map((i) => canonicalAxis(i, a.ndim, 'jnp.linalg.norm')) : axes;
-  const [added, left] = Math.abs(ord) === 1 ? [row, column] : [column, row];
-  const out = (ord > 0 ? max : min)(sum(size, { axis: added, keepdims: true }), { axis: left, keepdims: true });
-  return keepdims ? out : reshape(out, a.shape.filter((_, i) => !axes.includes(i)));
-}
-
-export const linalg = {
-  /** [q, r] of a matrix or a batch of them, in reduced form. */
-  qr(x: Operand): [NDArray, NDArray] {
-    const a = asArray(x, 'jnp.linalg.qr');
-    return primitives.qr(convertElementType(a, toInexact(a.dtype)));
-  },
-  /** The norm of all elements (2-norm), of vectors along one axis or of matrices along two: `ord` a number, ±Infinity or 'fro'. */
-  norm,
-};

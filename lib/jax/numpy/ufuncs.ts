@@ -1,37 +1,15 @@
 /** Elementwise functions with NumPy's promotion. */
-import { TypeError, ValueError } from '../../runtime/errors.js';
+import { TypeError } from '../../runtime/errors.js';
 import { checkOptions } from '../../runtime/options.js';
 import { NDArray, Scalar } from '../array.js';
-import { DTYPES, isFloat, isInteger, promote, toInexact, type DType } from '../dtypes.js';
+import { broadcastShapes } from '../dims.js';
+import { isFloat, isInteger } from '../dtypes.js';
 import * as lax from '../primitives/arithmetic.js';
 import { convertElementType } from '../primitives/convert.js';
 import * as functions from '../primitives/functions.js';
 import { asArray, type Operand } from '../primitives/primitive.js';
 import { expandTo } from '../primitives/shape.js';
-import { broadcastShapes } from '../dims.js';
-
-/** Brings operands to their common dtype; weak numbers stay weak beside each other. */
-export function promoteOperands(where: string, ...xs: Operand[]): NDArray[] {
-  const arrays = xs.map((x) => asArray(x, where));
-  const whole = arrays.every((x) => !isFloat(x.dtype) || isWhole(x));
-  const { dtype, weak } = promote(arrays.map((x) => ({ dtype: whole && isWhole(x) ? 'int32' : x.dtype, weak: x.weakType })));
-  return arrays.map((x) => as(where, x, dtype, weak));
-}
-/** A number without fraction, such as 2³² or -0, is no reason to leave the integers. */
-const isWhole = (x: NDArray): boolean => x instanceof Scalar && x.weakType && typeof x.value === 'number' && Number.isInteger(x.value);
-/** Keeps JavaScript numbers weak, so that 2 · 3 · x still takes x's dtype. */
-function as(where: string, x: NDArray, dtype: DType, weak: boolean): NDArray {
-  if (!(x instanceof Scalar && x.weakType)) return x.dtype === dtype ? x : convertElementType(x, dtype, weak);
-  if (isInteger(dtype) && typeof x.value !== 'boolean' && Math.abs(Number(x.value)) >= 2 ** (8 * DTYPES[dtype].size)) {
-    throw new ValueError(`${where}: the number ${x.value} does not fit ${dtype}; convert the array to a wider dtype first.`);
-  }
-  return new Scalar(isFloat(dtype) ? Number(x.value) : dtype === 'bool' ? Boolean(x.value) : x.value, dtype);
-}
-const inexact = (where: string, ...xs: Operand[]): NDArray[] => promoteOperands(where, ...xs).map((x) => as(where, x, toInexact(x.dtype), x.weakType));
-
-const binary = (name: string, f: (x: NDArray, y: NDArray) => NDArray) => (x: Operand, y: Operand): NDArray => { const [a, b] = promoteOperands(`jnp.${name}`, x, y); return f(a, b); };
-const float = (name: string, f: (x: NDArray) => NDArray) => (x: Operand): NDArray => f(inexact(`jnp.${name}`, x)[0]);
-const unary = (name: string, f: (x: NDArray) => NDArray) => (x: Operand): NDArray => f(asArray(x, `jnp.${name}`));
+import { binary, float, inexact, promoteOperands, truth, unary } from './promotion.js';
 
 export const add = binary('add', (x, y) => (x.dtype === 'bool' ? lax.bitwiseOr(x, y) : lax.add(x, y)));
 export const subtract = binary('subtract', lax.sub);
@@ -98,7 +76,6 @@ export const arctan2 = (x: Operand, y: Operand): NDArray => { const [a, b] = ine
 export const bitwiseAnd = binary('bitwiseAnd', lax.bitwiseAnd);
 export const bitwiseOr = binary('bitwiseOr', lax.bitwiseOr);
 export const bitwiseXor = binary('bitwiseXor', lax.bitwiseXor);
-const truth = (x: NDArray): NDArray => (x.dtype === 'bool' ? x : lax.ne(x, 0));
 export const logicalAnd = (x: Operand, y: Operand): NDArray => lax.bitwiseAnd(truth(asArray(x, 'jnp.logicalAnd')), truth(asArray(y, 'jnp.logicalAnd')));
 export const logicalOr = (x: Operand, y: Operand): NDArray => lax.bitwiseOr(truth(asArray(x, 'jnp.logicalOr')), truth(asArray(y, 'jnp.logicalOr')));
 export const logicalXor = (x: Operand, y: Operand): NDArray => lax.bitwiseXor(truth(asArray(x, 'jnp.logicalXor')), truth(asArray(y, 'jnp.logicalXor')));
@@ -141,22 +118,9 @@ export const isfinite = unary('isfinite', (x) => (isFloat(x.dtype) ? lax.isFinit
 export const isnan = unary('isnan', (x) => lax.ne(x, x));
 export const isinf = unary('isinf', (x) => lax.eq(lax.abs(x), Infinity));
 
-/** `condition ? x : y`, elementwise. */
-export function where(condition: Operand, x: Operand, y: Operand): NDArray {
-  const [a, b] = promoteOperands('jnp.where', x, y);
-  return lax.select(truth(asArray(condition, 'jnp.where')), a, b);
-}
-
 /** Limits values to [min, max]; either may be null. */
 export function clip(x: Operand, min?: Operand | null, max?: Operand | null): NDArray {
   let y = asArray(x, 'jnp.clip');
   if (min !== null && min !== undefined) y = maximum(y, min);
   return max !== null && max !== undefined ? minimum(y, max) : y;
-}
-
-/** Changes NaN and infinities to numbers. */
-export function nanToNum(x: Operand, options?: { nan?: number; posinf?: number; neginf?: number }): NDArray {
-  const { nan = 0, posinf = 3.4028234663852886e38, neginf = -3.4028234663852886e38 } = checkOptions('jnp.nanToNum', options, ['nan', 'posinf', 'neginf']);
-  const y = asArray(x, 'jnp.nanToNum');
-  return where(isnan(y), nan, where(equal(y, Infinity), posinf, where(equal(y, -Infinity), neginf, y)));
 }
