@@ -72,7 +72,7 @@ OrtStatus* CreateOperatorDomain(const OrtApi* api, OrtCustomOpDomain** out) {
   return guarded(api, [&] {
     check(api->CreateCustomOpDomain("hokku", out));
     addAll<FusedOp, RandomBitsOp, RandomSplitOp, RandomFoldInOp, QrOp, SmallGemmOp>(api, *out);
-    addAll<CholeskyOp, TriangularSolveOp, LuOp, LuSolveOp, DeterminantOp, EighOp, EigvalshOp, SvdOp, SvdvalsOp, PinvOp>(api, *out);
+    addAll<CholeskyOp, TriangularSolveOp, LuOp, PermutationOp, LuSolveOp, DeterminantOp, CofactorsOp, EighOp, EigvalshOp, SvdOp, SvdvalsOp, PinvOp>(api, *out);
   });
 }
 

@@ -17,4 +17,5 @@ export * as lax from './lax/index.js';
 export * as nn from './nn.js';
 export * as numpy from './numpy/index.js';
 export * as random from './random.js';
+export * as scipy from './scipy/index.js';
 export * as tree from './tree.js';

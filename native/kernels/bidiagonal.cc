@@ -9,7 +9,6 @@ namespace hokku {
 namespace {
 
 constexpr double kEpsilon = std::numeric_limits<double>::epsilon() / 2;
-const double kTolerance = std::pow(kEpsilon, -0.125) * kEpsilon;
 
 // The singular value decomposition of [f g; 0 h]: [cl sl; -sl cl] [f g; 0 h] [cr -sr; sr cr] = diag(large, small), each to
 // full relative accuracy, as dlasv2.
@@ -71,8 +70,8 @@ double smaller(double f, double g, double h) {
 // other end, where left and right change places.
 class Chase {
  public:
-  Chase(std::vector<double>& d, std::vector<double>& e, std::vector<double>& u, std::vector<double>& v)
-      : d_(d), e_(e), u_(u), v_(v), n_(static_cast<std::ptrdiff_t>(d.size())) {}
+  Chase(std::vector<double>& d, std::vector<double>& e, std::vector<double>& u, std::vector<double>& v, double epsilon)
+      : epsilon_(epsilon), tolerance_(std::pow(epsilon, -0.125) * epsilon), d_(d), e_(e), u_(u), v_(v), n_(static_cast<std::ptrdiff_t>(d.size())) {}
 
   bool run() {
     const double threshold = smallest();
@@ -106,7 +105,9 @@ class Chase {
       // -0 too becomes 0.
       if (!std::signbit(d_[i])) continue;
       d_[i] = -d_[i];
-      for (std::ptrdiff_t j = 0; j < n_ && !v_.empty(); j++) v_[i * n_ + j] = -v_[i * n_ + j];
+      // LAPACK turns the right vector, and the left one where there is only one.
+      std::vector<double>& turned = n_ == 1 ? u_ : v_;
+      for (std::ptrdiff_t j = 0; j < n_ && !turned.empty(); j++) turned[i * n_ + j] = -turned[i * n_ + j];
     }
     return true;
   }
@@ -125,20 +126,20 @@ class Chase {
       least = std::min(least, bound);
     }
     const double n = static_cast<double>(n_);
-    return std::max(kTolerance * least / std::sqrt(n), 6 * n * n * std::numeric_limits<double>::min());
+    return std::max(tolerance_ * least / std::sqrt(n), 6 * n * n * std::numeric_limits<double>::min());
   }
 
   // Sets one element of e to zero and gives -1, or gives a lower bound of the block's singular values.
   double negligible() {
     const std::ptrdiff_t n = length();
-    if (std::fabs(e(n - 1)) <= kTolerance * std::fabs(d(n))) {
+    if (std::fabs(e(n - 1)) <= tolerance_ * std::fabs(d(n))) {
       e(n - 1) = 0;
       return -1;
     }
     double bound = std::fabs(d(0)), least = bound;
     for (std::ptrdiff_t k = 0; k < n; k++) {
       const double beside = std::fabs(e(k));
-      if (beside <= kTolerance * bound) {
+      if (beside <= tolerance_ * bound) {
         e(k) = 0;
         return -1;
       }
@@ -150,9 +151,9 @@ class Chase {
 
   double shift(double least, double largest) {
     const std::ptrdiff_t n = length();
-    if (static_cast<double>(n_) * kTolerance * (least / largest) <= std::max(kEpsilon, 0.01 * kTolerance)) return 0;
+    if (static_cast<double>(n_) * tolerance_ * (least / largest) <= std::max(epsilon_, 0.01 * tolerance_)) return 0;
     const double by = smaller(d(n - 1), e(n - 1), d(n)), head = std::fabs(d(0));
-    return head > 0 && by / head * (by / head) < kEpsilon ? 0 : by;
+    return head > 0 && by / head * (by / head) < epsilon_ ? 0 : by;
   }
 
   void step(double shift) {
@@ -210,6 +211,7 @@ class Chase {
     rows(u_, i, i + 1, pair.cl, pair.sl);
   }
 
+  const double epsilon_, tolerance_;
   std::vector<double>&d_, &e_, &u_, &v_;
   const std::ptrdiff_t n_;
   bool down_ = true;
@@ -218,6 +220,8 @@ class Chase {
 
 }  // namespace
 
-bool diagonalizeBidiagonal(std::vector<double>& d, std::vector<double>& e, std::vector<double>& u, std::vector<double>& v) { return Chase(d, e, u, v).run(); }
+bool diagonalizeBidiagonal(std::vector<double>& d, std::vector<double>& e, std::vector<double>& u, std::vector<double>& v, double epsilon) {
+  return Chase(d, e, u, v, epsilon).run();
+}
 
 }  // namespace hokku

@@ -9,13 +9,11 @@
 namespace hokku {
 namespace {
 
-constexpr double kEpsilon = std::numeric_limits<double>::epsilon() / 2;
-
 // Householder's tridiagonal form, then implicit QL or QR steps with Wilkinson's shift, in the order of dsytd2 and dsteqr,
 // so that eigenvectors come out with LAPACK's signs.
 class Symmetric {
  public:
-  Symmetric(size_t n, bool vectors) : n_(n), a_(n * n), d_(n), e_(n), tau_(n), work_(n), z_(vectors ? n * n : 0) {}
+  Symmetric(size_t n, bool vectors, double epsilon) : n_(n), epsilon_(epsilon), a_(n * n), d_(n), e_(n), tau_(n), work_(n), z_(vectors ? n * n : 0) {}
 
   template <class T>
   void run(const T* a, T* w, T* v) {
@@ -56,7 +54,7 @@ class Symmetric {
     for (size_t i = 0; i < n_ && !z_.empty(); i++) z_[i * n_ + i] = 1;
     for (size_t first = 0, last; first < n_; first = last + 1) {
       for (last = first; last + 1 < n_; last++) {
-        if (std::fabs(e_[last]) <= std::sqrt(std::fabs(d_[last])) * std::sqrt(std::fabs(d_[last + 1])) * kEpsilon) break;
+        if (std::fabs(e_[last]) <= std::sqrt(std::fabs(d_[last])) * std::sqrt(std::fabs(d_[last + 1])) * epsilon_) break;
       }
       if (last + 1 < n_) e_[last] = 0;
       if (!block(static_cast<std::ptrdiff_t>(first), static_cast<std::ptrdiff_t>(last))) return false;
@@ -119,7 +117,7 @@ class Symmetric {
   double& beside(std::ptrdiff_t i, std::ptrdiff_t j) { return e_[static_cast<size_t>(std::min(i, j))]; }
   bool negligible(std::ptrdiff_t i, std::ptrdiff_t j) {
     const double e = beside(i, j);
-    return e * e <= kEpsilon * kEpsilon * std::fabs(d_[i]) * std::fabs(d_[j]) + std::numeric_limits<double>::min();
+    return e * e <= epsilon_ * epsilon_ * std::fabs(d_[i]) * std::fabs(d_[j]) + std::numeric_limits<double>::min();
   }
   void turn(size_t i, size_t j, double c, double s) {
     if (!z_.empty()) rotate(c, s, &z_[i * n_], &z_[j * n_], n_);
@@ -184,6 +182,7 @@ class Symmetric {
   }
 
   size_t n_, steps_ = 0;
+  const double epsilon_;
   double scale_ = 1;
   std::vector<double> a_, d_, e_, tau_, work_;
   // Eigenvectors as rows.
@@ -195,7 +194,7 @@ class Symmetric {
 template <class T>
 void eigh(const T* a, size_t batch, size_t n, T* w, T* v, Host& host) {
   if (n == 0) return;
-  forEachPart(host, batch, batch * n * n * n * 4, [&](size_t b) { Symmetric(n, v != nullptr).run(a + b * n * n, w + b * n, v ? v + b * n * n : nullptr); });
+  forEachPart(host, batch, batch * n * n * n * 4, [&](size_t b) { Symmetric(n, v != nullptr, std::numeric_limits<T>::epsilon() / 2).run(a + b * n * n, w + b * n, v ? v + b * n * n : nullptr); });
 }
 
 template void eigh<float>(const float*, size_t, size_t, float*, float*, Host&);

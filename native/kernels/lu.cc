@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "svd.h"
 #include "triangular.h"
 
 namespace hokku {
@@ -31,6 +32,53 @@ void factor(std::vector<double>& a, size_t m, size_t n, F&& swapped) {
   }
 }
 
+// Of a matrix in double, decomposed in place.
+double determinantOf(std::vector<double>& a, size_t n) {
+  double product = 1;
+  factor(a, n, n, [&](size_t i, size_t row) { product = row == i ? product : -product; });
+  for (size_t i = 0; i < n; i++) product *= a[i * n + i];
+  return product;
+}
+
+// det(u) det(v) u c v', c the products of all singular values but one: what is left where the inverse is not.
+std::vector<double> cofactorsBySvd(const std::vector<double>& a, size_t n, Host& host) {
+  std::vector<double> s(n), u(n * n), vt(n * n), out(n * n);
+  svd(a.data(), 1, n, n, false, s.data(), u.data(), vt.data(), host);
+  std::vector<double> copies[] = {u, vt};
+  const double side = determinantOf(copies[0], n) * determinantOf(copies[1], n) < 0 ? -1 : 1;
+  for (size_t l = 0; l < n; l++) {
+    double product = side;
+    for (size_t i = 0; i < n; i++) product *= i == l ? 1 : s[i];
+    for (size_t i = 0; i < n; i++) {
+      for (size_t j = 0; j < n; j++) out[i * n + j] += product * u[i * n + l] * vt[l * n + j];
+    }
+  }
+  return out;
+}
+
+// a in, cofactors out.
+void toCofactors(std::vector<double>& a, size_t n, Host& host) {
+  std::vector<double> factors = a;
+  std::vector<size_t> order(n);
+  std::iota(order.begin(), order.end(), size_t{0});
+  double value = 1;
+  factor(factors, n, n, [&](size_t i, size_t row) {
+    value = row == i ? value : -value;
+    std::swap(order[i], order[row]);
+  });
+  for (size_t i = 0; i < n; i++) value *= factors[i * n + i];
+  if (value == 0) {
+    a = cofactorsBySvd(a, n, host);
+    return;
+  }
+  // a' x = det(a) with a' = u' l' P.
+  std::vector<double> x(n * n);
+  for (size_t i = 0; i < n; i++) x[i * n + i] = value;
+  substitute(factors.data(), n, {false, true, false}, x.data(), n);
+  substitute(factors.data(), n, {true, true, true}, x.data(), n);
+  for (size_t i = 0; i < n; i++) std::copy_n(&x[i * n], n, &a[order[i] * n]);
+}
+
 }  // namespace
 
 template <class T>
@@ -46,6 +94,18 @@ void lu(const T* a, size_t batch, size_t m, size_t n, T* out, int32_t* pivots, i
     });
     std::transform(work.begin(), work.end(), out + b * m * n, [](double x) { return static_cast<T>(x); });
   });
+}
+
+void permutationOf(const int32_t* pivots, size_t batch, size_t k, size_t size, int32_t* permutation) {
+  for (size_t b = 0; b < batch; b++) {
+    int32_t* order = permutation + b * size;
+    std::iota(order, order + size, 0);
+    for (size_t i = 0; i < k; i++) {
+      const int32_t row = pivots[b * k + i];
+      if (row < 0 || static_cast<size_t>(row) >= size) throw std::invalid_argument("a pivot names a row that is not there");
+      std::swap(order[i], order[row]);
+    }
+  }
 }
 
 template <class T>
@@ -90,11 +150,22 @@ void determinant(const T* a, size_t batch, size_t n, T* sign, T* logarithm, T* v
   });
 }
 
+template <class T>
+void cofactors(const T* a, size_t batch, size_t n, T* out, Host& host) {
+  forEachPart(host, batch, batch * n * n * n, [&](size_t b) {
+    std::vector<double> work(a + b * n * n, a + (b + 1) * n * n);
+    toCofactors(work, n, host);
+    std::transform(work.begin(), work.end(), out + b * n * n, [](double x) { return static_cast<T>(x); });
+  });
+}
+
 template void lu<float>(const float*, size_t, size_t, size_t, float*, int32_t*, int32_t*, Host&);
 template void lu<double>(const double*, size_t, size_t, size_t, double*, int32_t*, int32_t*, Host&);
 template void luSolve<float>(const float*, const int32_t*, const float*, size_t, size_t, size_t, bool, float*, Host&);
 template void luSolve<double>(const double*, const int32_t*, const double*, size_t, size_t, size_t, bool, double*, Host&);
 template void determinant<float>(const float*, size_t, size_t, float*, float*, float*, Host&);
 template void determinant<double>(const double*, size_t, size_t, double*, double*, double*, Host&);
+template void cofactors<float>(const float*, size_t, size_t, float*, Host&);
+template void cofactors<double>(const double*, size_t, size_t, double*, Host&);
 
 }  // namespace hokku

@@ -33,16 +33,16 @@ class Decomposition {
     if (m_ >= n_ * 11 / 6 && m_ > n_) triangularize();
     bidiagonalize();
     if (vectors_) long_ = short_ = identity(n_, n_);
-    // The bidiagonal matrix of a wide a is a lower one: rotations make it upper.
     std::vector<double>&u = wide_ ? short_ : long_, &v = wide_ ? long_ : short_;
-    for (size_t i = 0; wide_ && i + 1 < n_; i++) {
+    // The bidiagonal matrix of a wide a, but not that of its triangle, is a lower one: rotations make it upper.
+    for (size_t i = 0; wide_ && !triangular() && i + 1 < n_; i++) {
       const Rotation turned = rotation(d_[i], e_[i]);
       d_[i] = turned.r;
       e_[i] = turned.s * d_[i + 1];
       d_[i + 1] *= turned.c;
       if (vectors_) rotate(turned.c, turned.s, &u[i * n_], &u[(i + 1) * n_], n_);
     }
-    if (!diagonalizeBidiagonal(d_, e_, u, v)) return false;
+    if (!diagonalizeBidiagonal(d_, e_, u, v, std::numeric_limits<T>::epsilon() / 2)) return false;
     if (vectors_) transformBack();
     order_.resize(n_);
     std::iota(order_.begin(), order_.end(), size_t{0});
@@ -64,7 +64,9 @@ class Decomposition {
   const double* longVector(size_t j) const { return &long_[(j < n_ ? order_[j] : j) * m_]; }
   const double* shortVector(size_t j) const { return &short_[order_[j] * n_]; }
 
-  // a = Q R; Q's reflections are kept aside and R goes on.
+  bool triangular() const { return !q_.empty(); }
+
+  // a = Q R; Q's reflections are kept aside and R goes on, or R' where it is a' that is long.
   void triangularize() {
     tauR_.resize(n_);
     for (size_t j = 0; j < n_; j++) {
@@ -74,7 +76,12 @@ class Decomposition {
     }
     q_ = a_;
     a_.resize(n_ * n_);
-    for (size_t i = 1; i < n_; i++) std::fill_n(&a_[i * n_], i, 0.0);
+    for (size_t i = 0; i < n_; i++) {
+      for (size_t j = 0; j < i; j++) {
+        a_[i * n_ + j] = wide_ ? a_[j * n_ + i] : 0;
+        if (wide_) a_[j * n_ + i] = 0;
+      }
+    }
   }
 
   void bidiagonalize() {
@@ -93,22 +100,25 @@ class Decomposition {
   }
 
   void transformBack() {
+    const bool crossed = wide_ && triangular();
+    std::vector<double>& p = crossed ? long_ : short_;
     for (size_t j = n_ - 1; j-- > 0;) {
-      for (size_t row = 0; row < n_; row++) reflectRow(tauP_[j], &a_[j * n_ + j + 1], &short_[row * n_ + j + 1], n_ - j - 1);
+      for (size_t row = 0; row < n_; row++) reflectRow(tauP_[j], &a_[j * n_ + j + 1], &p[row * n_ + j + 1], n_ - j - 1);
     }
-    std::vector<double> wide = identity(longCount_, m_);
-    for (size_t i = 0; i < n_; i++) std::copy_n(&long_[i * n_], n_, &wide[i * m_]);
-    long_ = std::move(wide);
-    reflectLong(a_, tauQ_);
-    if (!q_.empty()) reflectLong(q_, tauR_);
+    if (crossed) reflectVectors(short_, n_, a_, tauQ_);
+    std::vector<double> longer = identity(longCount_, m_);
+    for (size_t i = 0; i < n_; i++) std::copy_n(&long_[i * n_], n_, &longer[i * m_]);
+    long_ = std::move(longer);
+    if (!crossed) reflectVectors(long_, m_, a_, tauQ_);
+    if (triangular()) reflectVectors(long_, m_, q_, tauR_);
   }
 
-  // The long vectors times the reflections that a matrix holds below its diagonal.
-  void reflectLong(const std::vector<double>& a, const std::vector<double>& tau) {
+  // Vectors as rows, by the reflections that a matrix holds below its diagonal.
+  void reflectVectors(std::vector<double>& vectors, size_t size, const std::vector<double>& a, const std::vector<double>& tau) {
     const size_t rows = a.size() / n_;
     for (size_t j = n_; j-- > 0;) {
       for (size_t i = j; i < rows; i++) scratch_[i] = a[i * n_ + j];
-      for (size_t row = 0; row < longCount_; row++) reflectRow(tau[j], &scratch_[j], &long_[row * m_ + j], rows - j);
+      for (size_t at = j; at < vectors.size(); at += size) reflectRow(tau[j], &scratch_[j], &vectors[at], rows - j);
     }
   }
 

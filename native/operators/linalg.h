@@ -1,4 +1,4 @@
-// hokku.Cholesky, TriangularSolve, Lu, LuSolve, Determinant, Eigh, Eigvalsh, Svd, Svdvals, Pinv: matrices of float32 or
+// hokku.Cholesky, TriangularSolve, Lu, Permutation, LuSolve, Determinant, Cofactors, Eigh, Eigvalsh, Svd, Svdvals, Pinv: matrices of float32 or
 // float64, whose leading axes are a batch.
 #pragma once
 
@@ -155,6 +155,35 @@ struct LuOp : MatrixOp<LuOp, 1, 3> {
   }
 };
 
+// The order that an Lu's pivots, int32 [.., k], bring `size` rows to.
+struct PermutationOp : MatrixOp<PermutationOp, 1, 1> {
+  static constexpr const char* kName = "Permutation";
+
+  PermutationOp(const OrtApi* api, const OrtKernelInfo* info) : MatrixOp(api, info), size_(intAttribute(api, info, "size")) {}
+
+  void compute(const OrtApi* api, OrtKernelContext* context) const {
+    ContextHost host(api, context);
+    ONNXTensorElementDataType type;
+    const Tensor pivots = host.input(0, &type);
+    require(type == ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32 && !pivots.shape.empty() && pivots.shape.back() <= size_, "expected at most size int32 pivots");
+    Shape shape(pivots.shape.begin(), pivots.shape.end());
+    shape.back() = size_;
+    const size_t batch = static_cast<size_t>(elementCount(pivots.shape.first(pivots.shape.size() - 1)));
+    permutationOf(static_cast<const int32_t*>(pivots.data), batch, static_cast<size_t>(pivots.shape.back()), static_cast<size_t>(size_), static_cast<int32_t*>(host.output(0, shape)));
+  }
+
+  static void infer(const Inference& inference) {
+    InferredShape pivots = inference.input(0);
+    if (pivots.dims.empty()) return;
+    pivots.dims.back() = inference.integer("size");
+    pivots.names.back().clear();
+    inference.setOutput(0, pivots);
+  }
+
+ private:
+  int64_t size_;
+};
+
 struct LuSolveOp : MatrixOp<LuSolveOp, 3, 1> {
   static constexpr const char* kName = "LuSolve";
 
@@ -191,6 +220,19 @@ struct DeterminantOp : MatrixOp<DeterminantOp, 1, 3> {
   static void infer(const Inference& inference) {
     for (const size_t i : {0, 1, 2}) MatrixOp::infer(inference, i, inference.input(0), {});
   }
+};
+
+struct CofactorsOp : MatrixOp<CofactorsOp, 1, 1> {
+  static constexpr const char* kName = "Cofactors";
+  using MatrixOp::MatrixOp;
+
+  template <class T>
+  void run(const Matrices& a, ContextHost& host) const {
+    requireSquare(a);
+    cofactors(a.as<T>(), a.batch, a.rows, output<T>(host, 0, a, {a.rows, a.rows}), host);
+  }
+
+  static void infer(const Inference& inference) { inference.setOutput(0, inference.input(0)); }
 };
 
 // Eigenvalues, and eigenvectors where there is an output for them.

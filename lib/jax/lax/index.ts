@@ -19,6 +19,7 @@ export { cos, erf, erfInv, exp, expm1, log, log1p, logistic, rsqrt, sin, sqrt, t
 export { bitcastConvertType, convertElementType, stopGradient } from '../primitives/convert.js';
 export { pad, reshape, reverse as rev, slice, transpose } from '../primitives/shape.js';
 export { argmax, argmin } from '../primitives/reduce.js';
+export * as linalg from './linalg.js';
 
 /** 0, 1, 2, … `size - 1`. */
 export const iota = (dtype: DType, size: number): NDArray => iotaOf(checkDType(dtype, 'lax.iota'), [size]);

@@ -1,0 +1,2 @@
+/** `jax.scipy`: what of it models and losses use. */
+export * as linalg from './linalg.js';
