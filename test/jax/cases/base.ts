@@ -12,6 +12,8 @@ export interface Case {
   readonly smooth?: boolean;
   /** Only moves data: equal bits everywhere. */
   readonly exact?: boolean;
+  /** Is computed by an operator of our own, so it has no standard form. */
+  readonly own?: boolean;
   /** Reads the nearest element for indices out of range, of which no derivative passes: no finite difference agrees. */
   readonly clamps?: boolean;
 }

@@ -3,7 +3,8 @@ import { lax, numpy as jnp, scipy, type Array } from '../../../lib/jax/index.js'
 import type { Case } from './base.js';
 
 const { linalg } = jnp;
-const smooth = (name: string, f: Case['f'], ...shapes: number[][]): Case => ({ name, f, shapes, smooth: true });
+const smooth = (name: string, f: Case['f'], ...shapes: number[][]): Case => ({ name, f, shapes, smooth: true, own: true });
+const standard = (name: string, f: Case['f'], ...shapes: number[][]): Case => ({ ...smooth(name, f, ...shapes), own: false });
 /** Positive definite, well away from singular. */
 const definite = (x: Array): Array => jnp.matmul(x, linalg.matrixTranspose(x)).add(jnp.eye(x.shape[x.ndim - 1], { dtype: x.dtype }));
 /** Not symmetric, with eigenvalues and singular values well apart. */
@@ -24,9 +25,9 @@ export const LINEAR_ALGEBRA: readonly Case[] = [
   smooth('svd', (x) => flat(linalg.svd(apart(x))), [3, 3]), smooth('svd of tall matrices', (x) => flat(linalg.svd(tall(x), { fullMatrices: false })), [4, 2]),
   smooth('svd of wide matrices', (x) => flat(linalg.svd(linalg.matrixTranspose(tall(x)), { fullMatrices: false })), [3, 2]), smooth('svdvals', (x) => linalg.svdvals(tall(x)), [3, 2]),
   smooth('pinv', (x) => linalg.pinv(tall(x)), [3, 2]), smooth('lstsq', (x, y) => linalg.lstsq(tall(x), y)[0], [3, 2], [3]), smooth('qr of square matrices', (x) => flat(linalg.qr(apart(x))), [3, 3]),
-  smooth('norm nuclear', (x) => linalg.norm(tall(x), { ord: 'nuc' }), [3, 2]), smooth('norm 3', (x) => linalg.vectorNorm(x.add(3), { ord: 3, axis: 1 }), [2, 3]), smooth('matrixNorm', (x) => linalg.matrixNorm(x), [2, 2, 3]),
-  smooth('cond', (x) => linalg.cond(apart(x)), [3, 3]), smooth('matrixPower', (x) => linalg.matrixPower(x, 3), [2, 2]), smooth('matrixPower -2', (x) => linalg.matrixPower(apart(x), -2), [2, 2]),
-  smooth('multiDot', (x, y, z) => linalg.multiDot([x, y, z]), [2, 3], [3, 2], [2]), smooth('linalg.cross', (x, y) => linalg.cross(x, y), [2, 3], [3]), smooth('linalg.vecdot', (x, y) => linalg.vecdot(x, y), [2, 3], [3]),
+  smooth('norm nuclear', (x) => linalg.norm(tall(x), { ord: 'nuc' }), [3, 2]), standard('norm 3', (x) => linalg.vectorNorm(x.add(3), { ord: 3, axis: 1 }), [2, 3]), standard('matrixNorm', (x) => linalg.matrixNorm(x), [2, 2, 3]),
+  smooth('cond', (x) => linalg.cond(apart(x)), [3, 3]), standard('matrixPower', (x) => linalg.matrixPower(x, 3), [2, 2]), smooth('matrixPower -2', (x) => linalg.matrixPower(apart(x), -2), [2, 2]),
+  standard('multiDot', (x, y, z) => linalg.multiDot([x, y, z]), [2, 3], [3, 2], [2]), standard('linalg.cross', (x, y) => linalg.cross(x, y), [2, 3], [3]), standard('linalg.vecdot', (x, y) => linalg.vecdot(x, y), [2, 3], [3]),
   smooth('tensorsolve', (x, y) => linalg.tensorsolve(jnp.reshape(apart(x), [2, 2, 4]), y), [4, 4], [2, 2]),
   smooth('scipy solve', (x, y) => scipy.linalg.solve(definite(x), y, { assumeA: 'pos' }), [3, 3], [3]), smooth('choSolve', (x, y) => scipy.linalg.choSolve(scipy.linalg.choFactor(definite(x)), y), [2, 2], [2, 1]),
   smooth('expm', (x) => scipy.linalg.expm(x), [2, 2]),
