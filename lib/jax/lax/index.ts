@@ -20,6 +20,7 @@ export { bitcastConvertType, convertElementType, stopGradient } from '../primiti
 export { pad, reshape, reverse as rev, slice, transpose } from '../primitives/shape.js';
 export { argmax, argmin } from '../primitives/reduce.js';
 export * as linalg from './linalg.js';
+export * from './convolution.js';
 
 /** 0, 1, 2, … `size - 1`. */
 export const iota = (dtype: DType, size: number): NDArray => iotaOf(checkDType(dtype, 'lax.iota'), [size]);
