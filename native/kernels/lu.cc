@@ -43,7 +43,7 @@ double determinantOf(std::vector<double>& a, size_t n) {
 // det(u) det(v) u c v', c the products of all singular values but one: what is left where the inverse is not.
 std::vector<double> cofactorsBySvd(const std::vector<double>& a, size_t n, Host& host) {
   std::vector<double> s(n), u(n * n), vt(n * n), out(n * n);
-  svd(a.data(), 1, n, n, false, s.data(), u.data(), vt.data(), host);
+  svd(a.data(), 1, n, n, Vectors::Reduced, s.data(), u.data(), vt.data(), host);
   std::vector<double> copies[] = {u, vt};
   const double side = determinantOf(copies[0], n) * determinantOf(copies[1], n) < 0 ? -1 : 1;
   for (size_t l = 0; l < n; l++) {

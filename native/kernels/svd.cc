@@ -138,20 +138,25 @@ constexpr size_t work(size_t batch, size_t m, size_t n) { return batch * m * n *
 }  // namespace
 
 template <class T>
-void svd(const T* a, size_t batch, size_t m, size_t n, bool full, T* s, T* u, T* vt, Host& host) {
+void svd(const T* a, size_t batch, size_t m, size_t n, Vectors vectors, T* s, T* u, T* vt, Host& host) {
+  const bool full = vectors == Vectors::Full;
   const size_t k = std::min(m, n), columns = full ? m : k, rows = full ? n : k;
   forEachPart(host, batch, work(batch, m, n), [&](size_t b) {
-    T *si = s + b * k, *ui = u ? u + b * m * columns : nullptr, *vi = u ? vt + b * rows * n : nullptr;
-    Decomposition found(m, n, u != nullptr, full);
+    T* const values = s + b * k;
+    Decomposition found(m, n, vectors != Vectors::None, full);
     const bool converged = k == 0 || found.run(a + b * m * n);
     const T nan = std::numeric_limits<T>::quiet_NaN();
-    for (size_t j = 0; j < k; j++) si[j] = converged ? static_cast<T>(found.value(j)) : nan;
-    if (!u) return;
+    for (size_t j = 0; j < k; j++) values[j] = converged ? static_cast<T>(found.value(j)) : nan;
+    if (vectors == Vectors::None) return;
+    const auto element = [&](bool left, size_t vector, size_t i) {
+      if (k == 0) return T(vector == i);
+      return converged ? static_cast<T>((left ? found.left(vector) : found.right(vector))[i]) : nan;
+    };
     for (size_t i = 0; i < m; i++) {
-      for (size_t j = 0; j < columns; j++) ui[i * columns + j] = k == 0 ? T(i == j) : converged ? static_cast<T>(found.left(j)[i]) : nan;
+      for (size_t j = 0; j < columns; j++) u[(b * m + i) * columns + j] = element(true, j, i);
     }
     for (size_t i = 0; i < rows; i++) {
-      for (size_t j = 0; j < n; j++) vi[i * n + j] = k == 0 ? T(i == j) : converged ? static_cast<T>(found.right(i)[j]) : nan;
+      for (size_t j = 0; j < n; j++) vt[(b * rows + i) * n + j] = element(false, i, j);
     }
   });
 }
@@ -174,8 +179,8 @@ void pinv(const T* a, const T* rtol, size_t batch, size_t m, size_t n, T* out, H
   });
 }
 
-template void svd<float>(const float*, size_t, size_t, size_t, bool, float*, float*, float*, Host&);
-template void svd<double>(const double*, size_t, size_t, size_t, bool, double*, double*, double*, Host&);
+template void svd<float>(const float*, size_t, size_t, size_t, Vectors, float*, float*, float*, Host&);
+template void svd<double>(const double*, size_t, size_t, size_t, Vectors, double*, double*, double*, Host&);
 template void pinv<float>(const float*, const float*, size_t, size_t, size_t, float*, Host&);
 template void pinv<double>(const double*, const double*, size_t, size_t, size_t, double*, Host&);
 

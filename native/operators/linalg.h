@@ -273,7 +273,7 @@ struct SvdOp : MatrixOp<SvdOp, 1, 3> {
     const size_t k = std::min(a.rows, a.columns);
     T* u = output<T>(host, 0, a, {a.rows, full_ ? a.rows : k});
     T* s = output<T>(host, 1, a, {k});
-    svd(a.as<T>(), a.batch, a.rows, a.columns, full_, s, u, output<T>(host, 2, a, {full_ ? a.columns : k, a.columns}), host);
+    svd(a.as<T>(), a.batch, a.rows, a.columns, full_ ? Vectors::Full : Vectors::Reduced, s, u, output<T>(host, 2, a, {full_ ? a.columns : k, a.columns}), host);
   }
 
   static void infer(const Inference& inference) {
@@ -296,7 +296,7 @@ struct SvdvalsOp : MatrixOp<SvdvalsOp, 1, 1> {
   template <class T>
   void run(const Matrices& a, ContextHost& host) const {
     T* s = output<T>(host, 0, a, {std::min(a.rows, a.columns)});
-    svd<T>(a.as<T>(), a.batch, a.rows, a.columns, false, s, nullptr, nullptr, host);
+    svd<T>(a.as<T>(), a.batch, a.rows, a.columns, Vectors::None, s, nullptr, nullptr, host);
   }
 
   static void infer(const Inference& inference) {
