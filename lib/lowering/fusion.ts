@@ -14,8 +14,9 @@ import { OPCODES } from './opcodes.js';
 export interface Store {
   readonly atom: Atom;
   readonly inPlace?: Var;
-  /** `atom` is the sum of this value over its leading axes. */
+  /** `atom` is a sum of this value, and `sum` says over which axes. */
   readonly sumOf?: Var;
+  readonly sum?: number;
 }
 /** One iteration space: equations of one shape, in order. */
 export interface Loop { readonly equations: readonly Equation[]; readonly stores: readonly Store[] }
@@ -100,10 +101,34 @@ export function planFusion(jaxpr: Jaxpr, wanted: InPlace): Plan {
       steps.splice(steps.indexOf(step), 1);
       updates.push(loop);
     }
-    steps.push({ kind: 'fused', loops: updates, barrier: barrierOf(jaxpr, steps, updates, inPlace) });
+    const merged = mergeSmall(steps);
+    return { steps: [...merged, { kind: 'fused', loops: updates, barrier: barrierOf(jaxpr, merged, updates, inPlace) }], inPlace };
   }
-  return { steps, inPlace };
+  return { steps: mergeSmall(steps), inPlace };
 }
+
+/** Up to this many elements a loop costs less than a node. */
+const SMALL_LOOP = 2 ** 11;
+
+/** Small loops wait for the next fused node, if nobody needs them before: a node less. */
+function mergeSmall(steps: readonly Step[]): Step[] {
+  const merged = [...steps];
+  const reads = (step: Step, atoms: readonly Atom[]): boolean =>
+    (step.kind === 'equation' ? [step.equation] : step.loops.flatMap((l) => l.equations)).some((e) => e.inputs.some((a) => atoms.includes(a)));
+  for (let i = 0; i < merged.length; i++) {
+    const step = merged[i];
+    if (step.kind !== 'fused' || !step.loops.every(isSmall)) continue;
+    const made = step.loops.flatMap((l) => l.stores.map((s) => s.atom));
+    const next = merged.findIndex((later, k) => k > i && (later.kind === 'fused' || reads(later, made)));
+    const into = merged[next];
+    if (into?.kind !== 'fused' || reads(into, made)) continue;
+    merged[next] = { ...into, loops: [...step.loops, ...into.loops] };
+    merged.splice(i--, 1);
+  }
+  return merged;
+}
+
+const isSmall = ({ equations }: Loop): boolean => equations.every(({ outputs: [{ aval: { shape } }] }) => dims.isStatic(shape) && dims.size(shape) <= SMALL_LOOP);
 
 /** The memory of `atoms` under all its names: a view is the same bytes in another shape. */
 function sharing(jaxpr: Jaxpr, atoms: readonly Atom[]): Set<Atom> {
@@ -226,23 +251,25 @@ function group(jaxpr: Jaxpr, equations: readonly Equation[], producer: ReadonlyM
     // The group stands where its result is made: all it needs is there by then.
     if (sorted.findLast((m) => !inlined.has(m)) !== e) continue;
     const result = e.outputs[0];
-    // Sums of the result over its leading axes are taken while it is in registers: bias gradients and losses.
-    const sums = (users.get(result) ?? []).filter((u): u is Equation => typeof u !== 'number' && summable(u));
+    // Sums of the result over its leading or trailing axes are taken while it is in registers: bias gradients and losses.
+    const sums = (users.get(result) ?? []).filter((u): u is Equation => typeof u !== 'number' && sumStore(u) !== null);
     sums.forEach((s) => summed.add(s));
-    const stores: Store[] = sums.map((s) => ({ atom: s.outputs[0], sumOf: result }));
+    const stores: Store[] = sums.map((s) => ({ atom: s.outputs[0], sumOf: result, sum: sumStore(s)! }));
     if (users.get(result)!.length > sums.length) stores.unshift({ atom: result });
     steps.push({ kind: 'fused', loops: [{ equations: sorted, stores }], barrier: [] });
   }
   return steps;
 }
 
-/** Column sums are added up by one thread, so large ones are left to the engine. */
-function summable({ primitive, params, inputs: [x] }: Equation): boolean {
-  if (primitive.name !== 'reduce_sum' || params.keepdims || !('aval' in x)) return false;
+/** The store that a sum becomes, as the operator writes it. Sums over some axes are added up by one thread, so large ones are left to the engine. */
+function sumStore({ primitive, params, inputs: [x] }: Equation): number | null {
+  if (primitive.name !== 'reduce_sum' || !('aval' in x)) return null;
   const { shape, dtype } = x.aval;
-  const leading = (params.axes as number[]).every((a, i) => a === i);
-  if (params.axes.length === shape.length) return dtype !== 'bool' && loadable(x.aval);
-  return leading && dtype === 'float32' && dims.isStatic(shape) && dims.size(shape) <= 2 ** 17;
+  const { axes, keepdims } = params as { axes: readonly number[]; keepdims?: boolean };
+  if (axes.length === shape.length && !keepdims) return dtype !== 'bool' && loadable(x.aval) ? 2 : null;
+  if (!axes.length || dtype !== 'float32' || !dims.isStatic(shape) || dims.size(shape) > 2 ** 17) return null;
+  if (axes.every((a, i) => a === i) && !keepdims) return 3 + 256 * axes.length;
+  return axes.every((a, i) => a === shape.length - axes.length + i) ? (keepdims ? 5 : 4) + 256 * axes.length : null;
 }
 
 const bits = new DataView(new ArrayBuffer(8));
@@ -279,11 +306,8 @@ export function encodeFused(loops: readonly Loop[], barrier: readonly Atom[]): F
       const operands = [...atoms.map(operand), ...(primitive.constants ?? []).map((c) => literal(c, out.aval.dtype)), -1, -1, -1].slice(0, 3);
       register.set(out, push(BigInt(OPCODES[primitive.opcode(params, types)]), BigInt(DTYPES[out.aval.dtype].onnx), ...operands.map(BigInt)));
     }
-    const encoded = stores.flatMap(({ atom, inPlace, sumOf }) => {
-      if (sumOf) {
-        const axes = sumOf.aval.shape.length - atom.aval.shape.length;
-        return [register.get(sumOf)!, atom.aval.shape.length === 0 ? 2 : 3 + 256 * axes, outputs.push(atom) - 1];
-      }
+    const encoded = stores.flatMap(({ atom, inPlace, sumOf, sum }) => {
+      if (sumOf) return [register.get(sumOf)!, sum!, outputs.push(atom) - 1];
       const r = operand(atom);
       return inPlace ? [r, 1, inputIndex(inPlace)] : [r, 0, outputs.push(atom) - 1];
     });

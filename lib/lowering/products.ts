@@ -32,7 +32,7 @@ function smallGemm({ primitive, params, inputs: [a, b], outputs: [out] }: Equati
   if (i === undefined || more.length || batch[0].length || !dims.isStatic(a.aval.shape) || !dims.isStatic(b.aval.shape)) return null;
   const [m, k, n] = [a.aval.shape[1 - i], a.aval.shape[i], b.aval.shape[1 - j]];
   const [x, y] = [operand(a, i, producer), operand(b, j, producer)];
-  const rows = x.axis === 1 && m >= 2 && m <= 16 && k >= 16 && k * n <= 2 ** 20;
+  const rows = x.axis === 1 && m >= 2 && m <= 16 && k * n <= 2 ** 20;
   // Gradients of weights: the sum runs over a small batch.
   const outer = x.axis === 0 && y.axis === 0 && k <= 16 && Math.min(m, n) <= 16 && m * n <= 2 ** 14;
   return rows || outer ? { inputs: [x.atom, y.atom], transA: 1 - x.axis, transB: y.axis } : null;

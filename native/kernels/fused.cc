@@ -26,10 +26,32 @@ void fill(void* target, const void* value, size_t size, size_t n) {
   fill<uint64_t>(target, value, n);
 }
 
+// What a run writes beside its outputs, kept between runs of a thread: a node of few elements takes about as long as the
+// allocations would.
+struct Memory {
+  std::vector<uint64_t> scalars;
+  std::vector<uint64_t> partials;
+  std::vector<double> totals;
+  std::vector<std::byte*> outputs;
+  std::vector<uint8_t> enabled;
+};
+
+Memory& memory() {
+  thread_local Memory kept;
+  return kept;
+}
+
 class Run {
  public:
-  Run(const Plan& plan, std::span<const Tensor> inputs, Host& host)
-      : plan_(plan), inputs_(inputs), host_(host), scalars_(plan.scalars), partials_(plan.partials), totals_(plan.totals) {}
+  Run(const Plan& plan, std::span<const Tensor> inputs, Host& host, Memory& memory)
+      : plan_(plan), inputs_(inputs), host_(host), scalars_(memory.scalars), partials_(memory.partials), totals_(memory.totals),
+        outputs_(memory.outputs), enabled_(memory.enabled) {
+    scalars_.assign(plan.scalars, 0);
+    partials_.assign(plan.partials, 0);
+    totals_.assign(plan.totals, 0);
+    outputs_.clear();
+    enabled_.clear();
+  }
 
   void run(const Program& program) {
     checkOverlap(program);
@@ -52,7 +74,7 @@ class Run {
     }
     for (const LoopPlan& loop : plan_.loops) {
       for (const LoopPlan::Sum& sum : loop.sums) finishSum(loop, sum);
-      for (const LoopPlan::Columns& sum : loop.columns) finishColumns(sum);
+      for (const LoopPlan::Totals& sum : loop.axisSums) finishTotals(sum);
     }
   }
 
@@ -106,7 +128,7 @@ class Run {
     }
   }
 
-  // Loops that sum columns need their blocks in order; the others may run anywhere.
+  // Loops that sum over axes need their blocks in order; the others may run anywhere.
   enum class Part { Everything, InOrder, Parallel };
 
   void runBlocks(size_t first, size_t end, Part part) {
@@ -123,7 +145,7 @@ class Run {
                                  [](size_t block, const LoopPlan& l) { return block < l.firstBlock; });
     for (--loop; first < end; ++loop) {
       const size_t stop = std::min(end, loop->firstBlock + loop->blocks);
-      const bool mine = part == Part::Everything || (part == Part::InOrder) == !loop->columns.empty();
+      const bool mine = part == Part::Everything || (part == Part::InOrder) == !loop->axisSums.empty();
       if (mine && enabled_[static_cast<size_t>(loop - plan_.loops.begin())]) {
         runLoop(*loop, first - loop->firstBlock, stop - loop->firstBlock, aligned, registers.data());
       }
@@ -147,7 +169,7 @@ class Run {
       }
       for (const Step& s : loop.steps) s.kernel(reg[s.out], reg[s.a], reg[s.b], reg[s.c], n, s.scalars);
       for (const auto& sum : loop.sums) sumBlock(sum, reg[sum.reg], n, partials_[sum.firstPartial + block]);
-      for (const auto& sum : loop.columns) addColumns(sum, static_cast<const float*>(reg[sum.reg]), start, n);
+      for (const auto& sum : loop.axisSums) addTotals(sum, static_cast<const float*>(reg[sum.reg]), start, n);
       for (const auto& write : loop.writes) {
         std::byte* target = tensor(write.output, write.index) + start * write.size;
         if (write.scalar) fill(target, reg[write.reg], write.size, n);
@@ -165,11 +187,23 @@ class Run {
     else partial *= n;
   }
 
-  void addColumns(const LoopPlan::Columns& sum, const float* values, size_t start, size_t n) {
-    double* totals = totals_.data() + sum.firstTotal;
-    size_t column = start % sum.columns;
+  void addTotals(const LoopPlan::Totals& sum, const float* values, size_t start, size_t n) {
+    double* totals = totals_.data() + sum.first;
+    if (sum.run == 1) return addColumns(sum, totals, values, start, n);
+    const SumKernel kernel = sumKernel(Dtype::F32);
+    for (size_t i = 0; i < n;) {
+      const size_t m = std::min(n - i, sum.run - (start + i) % sum.run);
+      uint64_t partial;
+      kernel(&partial, sum.scalar ? values : values + i, sum.scalar ? 1 : m);
+      totals[(start + i) / sum.run] += std::bit_cast<double>(partial) * (sum.scalar ? static_cast<double>(m) : 1);
+      i += m;
+    }
+  }
+
+  static void addColumns(const LoopPlan::Totals& sum, double* totals, const float* values, size_t start, size_t n) {
+    size_t column = start % sum.count;
     for (size_t i = 0; i < n; column = 0) {
-      const size_t m = std::min(n - i, sum.columns - column);
+      const size_t m = std::min(n - i, sum.count - column);
       double* __restrict to = totals + column;
       if (sum.scalar) {
         for (size_t k = 0; k < m; k++) to[k] += static_cast<double>(*values);
@@ -180,9 +214,9 @@ class Run {
     }
   }
 
-  void finishColumns(const LoopPlan::Columns& sum) {
+  void finishTotals(const LoopPlan::Totals& sum) {
     auto* out = reinterpret_cast<float*>(outputs_[sum.output]);
-    for (size_t k = 0; k < sum.columns; k++) out[k] = static_cast<float>(totals_[sum.firstTotal + k]);
+    for (size_t k = 0; k < sum.count; k++) out[k] = static_cast<float>(totals_[sum.first + k]);
   }
 
   void finishSum(const LoopPlan& loop, const LoopPlan::Sum& sum) {
@@ -203,11 +237,11 @@ class Run {
   const Plan& plan_;
   std::span<const Tensor> inputs_;
   Host& host_;
-  std::vector<uint64_t> scalars_;
-  std::vector<uint64_t> partials_;
-  std::vector<double> totals_;
-  std::vector<std::byte*> outputs_;
-  std::vector<uint8_t> enabled_;
+  std::vector<uint64_t>& scalars_;
+  std::vector<uint64_t>& partials_;
+  std::vector<double>& totals_;
+  std::vector<std::byte*>& outputs_;
+  std::vector<uint8_t>& enabled_;
 };
 
 }  // namespace
@@ -233,7 +267,7 @@ std::shared_ptr<const Plan> Fused::planFor(std::span<const Tensor> inputs) const
 
 void Fused::run(std::span<const Tensor> inputs, Host& host) const {
   const std::shared_ptr<const Plan> plan = planFor(inputs);
-  Run(*plan, inputs, host).run(program_);
+  Run(*plan, inputs, host, memory()).run(program_);
 }
 
 }  // namespace hokku

@@ -71,7 +71,12 @@ enum class StoreKind : int64_t {
   InPlace = 1,  // into the memory of input `index`
   Sum = 2,      // the sum over all elements into the scalar output `index`
   Columns = 3,  // float32: the sums over leading axes into output `index`, whose shape is the other axes'
+  Rows = 4,     // float32: the same over trailing axes
+  KeptRows = 5, // as Rows, where the output keeps each of those axes with size 1
 };
+
+// Whether a store sums over some of the axes.
+constexpr bool sumsAxes(StoreKind kind) { return kind == StoreKind::Columns || kind == StoreKind::Rows || kind == StoreKind::KeptRows; }
 
 // ONNX's numbers of the element types that a register can have.
 enum class Dtype : int64_t { F32 = 1, U8 = 2, I32 = 6, I64 = 7, Bool = 9, F64 = 11, U32 = 12 };

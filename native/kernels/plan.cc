@@ -139,7 +139,7 @@ class LoopPlanner {
   void planDirectStores() {
     for (const Store& store : loop_.stores) {
       const size_t reg = store.reg;
-      if (store.kind == StoreKind::Sum || store.kind == StoreKind::Columns || scalar_[reg] || isDirect_[reg] || reg < loop_.loads.size()) continue;
+      if (store.kind == StoreKind::Sum || sumsAxes(store.kind) || scalar_[reg] || isDirect_[reg] || reg < loop_.loads.size()) continue;
       const size_t producer = reg - loop_.loads.size();
       if (store.kind == StoreKind::InPlace && readAfter(store.index, producer)) continue;
       isDirect_[reg] = true;
@@ -220,14 +220,8 @@ class LoopPlanner {
         picoseconds_ += 100;
         continue;
       }
-      if (store.kind == StoreKind::Columns) {
-        if (store.axes > out_.shape.size()) fail("cannot sum " + std::to_string(store.axes) + " leading axes of " + text(out_.shape));
-        const Shape rest(out_.shape.begin() + static_cast<std::ptrdiff_t>(store.axes), out_.shape.end());
-        const size_t columns = elementCount(rest);
-        plan_.outputShapes[store.index] = rest;
-        out_.columns.push_back({store.reg, store.index, columns, scalar_[store.reg], plan_.totals});
-        plan_.totals += columns;
-        picoseconds_ += 200;
+      if (sumsAxes(store.kind)) {
+        planAxisSum(store);
         continue;
       }
       if (output) plan_.outputShapes[store.index] = out_.shape;
@@ -241,6 +235,19 @@ class LoopPlanner {
       const size_t reg = !scalar && loadsWhatIsWritten(store.reg) ? copyOf(store.reg) : store.reg;
       out_.writes.push_back({reg, output, store.index, sizeOf(store.reg), scalar});
     }
+  }
+
+  void planAxisSum(const Store& store) {
+    if (store.axes > out_.shape.size()) fail("cannot sum " + std::to_string(store.axes) + " axes of " + text(out_.shape));
+    const auto axes = static_cast<std::ptrdiff_t>(store.axes);
+    const bool leading = store.kind == StoreKind::Columns;
+    Shape rest(out_.shape.begin() + (leading ? axes : 0), out_.shape.end() - (leading ? 0 : axes));
+    const size_t count = elementCount(rest), run = leading ? 1 : elementCount(std::span(out_.shape).last(store.axes));
+    if (store.kind == StoreKind::KeptRows) rest.resize(out_.shape.size(), 1);
+    plan_.outputShapes[store.index] = rest;
+    out_.axisSums.push_back({store.reg, store.index, count, run, scalar_[store.reg], plan_.totals});
+    plan_.totals += count;
+    picoseconds_ += 200;
   }
 
   bool loadsWhatIsWritten(size_t reg) const {

@@ -61,13 +61,15 @@ struct LoopPlan {
     size_t firstPartial;
   };
 
-  // Sums over leading axes, added up in order of the elements by one thread.
-  struct Columns {
+  // Sums over leading or trailing axes, added up in order of the elements by one thread. Each total takes `run` elements
+  // that stand together.
+  struct Totals {
     size_t reg;
     size_t output;
-    size_t columns;
+    size_t count;
+    size_t run;
     bool scalar;
-    size_t firstTotal;
+    size_t first;
   };
 
   std::optional<size_t> predicate;
@@ -86,7 +88,7 @@ struct LoopPlan {
   std::vector<Step> steps;
   std::vector<Write> writes;
   std::vector<Sum> sums;
-  std::vector<Columns> columns;
+  std::vector<Totals> axisSums;
 };
 
 struct Plan {

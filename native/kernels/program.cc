@@ -124,9 +124,9 @@ class Parser {
   void parseStore(Loop& loop) {
     const size_t reg = below(next("a store's register"), loop.types.size(), "a store's register");
     const int64_t coded = next("a store's kind");
-    const auto kind = static_cast<StoreKind>(below(coded & 0xff, 4, "a store's kind"));
+    const auto kind = static_cast<StoreKind>(below(coded & 0xff, 6, "a store's kind"));
     const size_t axes = below(coded >> 8, 64, "a store's number of axes");
-    if ((kind == StoreKind::Columns) != (axes > 0)) fail("only a store of column sums has a number of axes");
+    if (sumsAxes(kind) != (axes > 0)) fail("only a store of sums over axes has a number of axes");
     const int64_t index = next("a store's index");
     const Dtype type = loop.types[reg];
     if (kind == StoreKind::InPlace) {
@@ -143,7 +143,7 @@ class Parser {
     if (loop.predicate) fail(name + " stands under a predicate, where only in-place stores may");
     if (program_.outputs[output]) fail(name + " is the second one");
     if (kind == StoreKind::Sum && !sumKernel(type)) fail(name + " would sum bools");
-    if (kind == StoreKind::Columns && type != Dtype::F32) fail(name + " sums columns of what is not float32");
+    if (sumsAxes(kind) && type != Dtype::F32) fail(name + " sums axes of what is not float32");
     program_.outputs[output] = type;
     loop.stores.push_back({reg, kind, output, axes});
   }

@@ -21,7 +21,7 @@ struct Store {
   size_t reg;
   StoreKind kind;
   size_t index;
-  // Of Columns: how many leading axes are summed.
+  // Of Columns, Rows and KeptRows: how many axes are summed.
   size_t axes = 0;
 };
 

@@ -50,7 +50,8 @@ struct FusedOp {
     ContextHost host(api, context);
     size_t count = 0;
     check(api->KernelContext_GetInputCount(context, &count));
-    std::vector<Tensor> inputs(count);
+    thread_local std::vector<Tensor> inputs;
+    inputs.resize(count);
     for (size_t i = 0; i < count; i++) inputs[i] = host.input(i);
     kernel_.run(inputs, host);
   }
@@ -72,11 +73,17 @@ struct FusedOp {
         if (store.kind == StoreKind::InPlace) continue;
         InferredShape output;
         if (store.kind == StoreKind::Output) output = shape;
-        if (store.kind == StoreKind::Columns) {
+        if (sumsAxes(store.kind)) {
           output = shape;
           const auto axes = static_cast<std::ptrdiff_t>(std::min(store.axes, shape.dims.size()));
-          output.dims.erase(output.dims.begin(), output.dims.begin() + axes);
-          output.names.erase(output.names.begin(), output.names.begin() + std::min(axes, static_cast<std::ptrdiff_t>(output.names.size())));
+          const auto from = store.kind == StoreKind::Columns ? 0 : static_cast<std::ptrdiff_t>(shape.dims.size()) - axes;
+          output.names.resize(output.dims.size());
+          output.dims.erase(output.dims.begin() + from, output.dims.begin() + from + axes);
+          output.names.erase(output.names.begin() + from, output.names.begin() + from + axes);
+          if (store.kind == StoreKind::KeptRows) {
+            output.dims.resize(shape.dims.size(), 1);
+            output.names.resize(shape.dims.size());
+          }
         }
         output.type = static_cast<int64_t>(loop.types[store.reg]);
         if (output.known) inference.setOutput(store.index, output);

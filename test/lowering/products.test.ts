@@ -38,7 +38,7 @@ describe('small products', () => {
   it('leave large products, other types and other engines to the engine', () => {
     const product = (m: number, k: number, n: number, dtype: 'float32' | 'float64' = 'float32') => operators(jnp.matmul, [jnp.zeros([m, k], { dtype }), jnp.zeros([k, n], { dtype })]);
     expect(product(16, 1024, 1024)).to.deep.equal(['SmallGemm']);
-    for (const [m, k, n] of [[17, 30, 30], [1, 30, 30], [10, 1, 30], [16, 1025, 1024], [128, 784, 2048]]) expect(product(m, k, n)).to.deep.equal(['MatMul']);
+    for (const [m, k, n] of [[17, 30, 30], [1, 30, 30], [16, 1025, 1024], [128, 784, 2048]]) expect(product(m, k, n)).to.deep.equal(['MatMul']);
     expect(product(10, 30, 20, 'float64')).to.deep.equal(['MatMul']);
     expect(operators(dense, [x, w, b], false)).to.deep.equal(['MatMul', 'Add', 'Relu']);
   });

@@ -189,21 +189,29 @@ for (const info of engines()) {
         expect(valuesOf(sum)[0]).to.be.closeTo(total, 1e-5 + 1e-7 * Math.abs(total));
       }), { numRuns: 60 });
     });
-    it('sums columns over leading axes, in any number of blocks', () => {
+    it('sums over leading and trailing axes, in any number of blocks', () => {
       const size = fc.integer({ min: 1, max: 60 });
-      fc.assert(fc.property(size, size, size, fc.integer({ min: 1, max: 2 }), (p, q, r, axes) => {
+      const COLUMNS = 3, ROWS = 4, KEPT_ROWS = 5;
+      fc.assert(fc.property(size, size, size, fc.integer({ min: 1, max: 2 }), fc.constantFrom(COLUMNS, ROWS, KEPT_ROWS), (p, q, r, axes, kind) => {
         const shape = [p, q, r];
-        const values = Array.from({ length: p * q * r }, (_, i) => Math.fround(Math.sin(i)));
-        const rest = shape.slice(axes);
-        const columns = rest.reduce((x, y) => x * y, 1);
-        const want = Array.from({ length: columns }, () => 0);
-        values.forEach((x, i) => { want[i % columns] += 2 * x; });
-        const [doubled, sums] = fused(program({ loads: [0], code: [constant(2), [OP.Mul, 1, 0, 1]], stores: [[2, OUTPUT, 0], [2, 3 + 256 * axes, 1]] }), [f32(values, shape)], [['float32', null], ['float32', null]]);
+        const count = (s: number[]) => s.reduce((x, y) => x * y, 1);
+        const values = Array.from({ length: count(shape) }, (_, i) => Math.fround(Math.sin(i)));
+        const rest = kind === COLUMNS ? shape.slice(axes) : shape.slice(0, -axes);
+        const want = Array.from({ length: count(rest) }, () => 0);
+        values.forEach((x, i) => { want[kind === COLUMNS ? i % want.length : Math.floor(i / (values.length / want.length))] += 2 * x; });
+        const [doubled, sums, two] = fused(
+          program({ loads: [0], code: [constant(2), [OP.Mul, 1, 0, 1]], stores: [[2, OUTPUT, 0], [2, kind + 256 * axes, 1], [1, kind + 256 * axes, 2]] }),
+          [f32(values, shape)], [['float32', null], ['float32', null], ['float32', null]],
+        );
         expect(doubled.shape).to.deep.equal(shape);
-        expect(sums.shape).to.deep.equal(rest);
+        expect(sums.shape).to.deep.equal(kind === KEPT_ROWS ? [...rest, 1, 1].slice(0, 3) : rest);
         valuesOf(sums).forEach((x, i) => expect(x).to.be.closeTo(want[i], 1e-5 + 1e-6 * Math.abs(want[i])));
-      }), { numRuns: 40 });
-      expect(() => fused(program({ loads: [0], code: [], stores: [[0, 3 + 256 * 3, 0]] }), [f32([1, 2], [2])], [['float32', null]])).to.throw(/leading axes/);
+        valuesOf(two).forEach((x) => expect(x).to.equal(2 * (values.length / want.length)));
+      }), { numRuns: 100 });
+      for (const kind of [COLUMNS, ROWS, KEPT_ROWS]) {
+        expect(() => fused(program({ loads: [0], code: [], stores: [[0, kind + 256 * 3, 0]] }), [f32([1, 2], [2])], [['float32', null]])).to.throw(/cannot sum 3 axes/);
+        expect(valuesOf(fused(program({ loads: [0], code: [], stores: [[0, kind + 256, 0]] }), [f32([], kind === COLUMNS ? [0, 3] : [3, 0])], [['float32', null]])[0])).to.deep.equal([0, 0, 0]);
+      }
     });
     it('takes tensors without elements', () => {
       const [y, sum] = fused(program({ loads: [0, 1], code: [[OP.Add, 1, 0, 1]], stores: [[2, OUTPUT, 0], [2, SUM, 1]] }), [f32([], [0, 3]), f32([1, 2, 3])], [['float32', null], ['float32', []]]);
