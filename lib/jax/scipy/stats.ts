@@ -1,0 +1,2 @@
+/** `jax.scipy.stats`. */
+export * as norm from './norm.js';
