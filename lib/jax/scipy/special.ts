@@ -1,6 +1,6 @@
 /** `jax.scipy.special`, as far as models and losses use it. */
 import { checkOptions } from '../../runtime/options.js';
-import type { NDArray } from '../array.js';
+import { Scalar, type NDArray } from '../array.js';
 import * as soft from '../nn.js';
 import { add, bitwiseAnd, bitwiseOr, div, eq, ge, gt, le, lt, mul, neg, select, sub } from '../primitives/arithmetic.js';
 import * as functions from '../primitives/functions.js';
@@ -50,7 +50,7 @@ export function relEntr(p: Operand, q: Operand): NDArray {
   const [a, b] = pair('relEntr', p, q);
   const inside = bitwiseAnd(gt(a, 0), gt(b, 0));
   const [x, y] = [select(inside, a, 1), select(inside, b, 1)];
-  return select(inside, sub(xlogy(x, x), xlogy(x, y)), select(bitwiseAnd(eq(a, 0), ge(b, 0)), 0, Infinity));
+  return select(inside, sub(xlogy(x, x), xlogy(x, y)), select(bitwiseAnd(eq(a, 0), ge(b, 0)), new Scalar(0, a.dtype, false), Infinity));
 }
 /** p·log(p/q) - p + q. */
 export function klDiv(p: Operand, q: Operand): NDArray {
