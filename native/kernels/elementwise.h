@@ -32,7 +32,8 @@ constexpr int operandCount(Opcode opcode) {
   switch (opcode) {
     case Opcode::Const: return 0;
     case Opcode::Select:
-    case Opcode::Fma: return 3;
+    case Opcode::Fma:
+    case Opcode::Betainc: return 3;
     case Opcode::Add:
     case Opcode::Sub:
     case Opcode::Mul:
@@ -54,7 +55,11 @@ constexpr int operandCount(Opcode opcode) {
     case Opcode::ShrLogical:
     case Opcode::ShrArith:
     case Opcode::NextAfter:
-    case Opcode::Atan2: return 2;
+    case Opcode::Atan2:
+    case Opcode::Igamma:
+    case Opcode::Igammac:
+    case Opcode::IgammaGradA:
+    case Opcode::RandomGammaGrad: return 2;
     default: return 1;
   }
 }

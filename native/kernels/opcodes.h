@@ -63,8 +63,28 @@ enum class Opcode : int64_t {
   Square = 46,
   Tan = 47,
   Atan2 = 48,
+  Asin = 49,
+  Acos = 50,
+  Atan = 51,
+  Sinh = 52,
+  Cosh = 53,
+  Asinh = 54,
+  Acosh = 55,
+  Atanh = 56,
+  Cbrt = 57,
+  Exp2 = 58,
+  Erfc = 59,
+  Lgamma = 60,
+  Digamma = 61,
+  Igamma = 62,  // a: the parameter, b: the limit of the integral
+  Igammac = 63,
+  IgammaGradA = 64,
+  RandomGammaGrad = 65,
+  BesselI0e = 66,
+  BesselI1e = 67,
+  Betainc = 68,  // a, b: the parameters, c: the limit of the integral
 };
-constexpr int64_t kNumOpcodes = 49;
+constexpr int64_t kNumOpcodes = 69;
 
 enum class StoreKind : int64_t {
   Output = 0,

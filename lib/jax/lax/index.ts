@@ -15,12 +15,17 @@ export {
   abs, add, atan2, bitwiseAnd, bitwiseNot, bitwiseOr, bitwiseXor, ceil, div, eq, floor, fma, ge, gt, isFinite, le, lt, max, min, mul, ne, neg,
   nextafter, pow, rem, select, shiftLeft, shiftRightLogical, sign, square, sub,
 } from '../primitives/arithmetic.js';
-export { cos, erf, erfInv, exp, expm1, log, log1p, logistic, rsqrt, sin, sqrt, tan, tanh } from '../primitives/functions.js';
+export {
+  acos, acosh, asin, asinh, atan, atanh, cbrt, cos, cosh, erf, erfInv, exp, exp2, expm1, log, log1p, logistic, rsqrt, sin, sinh, sqrt, tan, tanh,
+} from '../primitives/functions.js';
+export { besselI0e, besselI1e, betainc, digamma, erfc, igamma, igammac, igammaGradA, lgamma, polygamma, randomGammaGrad, zeta } from '../primitives/special.js';
+export { clz, populationCount, shiftRightArithmetic } from '../primitives/bits.js';
 export { bitcastConvertType, convertElementType, stopGradient } from '../primitives/convert.js';
 export { pad, reshape, reverse as rev, slice, transpose } from '../primitives/shape.js';
 export { argmax, argmin } from '../primitives/reduce.js';
 export * as linalg from './linalg.js';
 export * from './convolution.js';
+export * from './windows.js';
 
 /** 0, 1, 2, … `size - 1`. */
 export const iota = (dtype: DType, size: number): NDArray => iotaOf(checkDType(dtype, 'lax.iota'), [size]);

@@ -31,7 +31,8 @@ type Rule = (ct: NDArray, inputs: readonly NDArray[], outputs: readonly NDArray[
 
 export interface ElementwiseDefinition {
   readonly name: string;
-  readonly opcode: OpCode | ((params: any, types: Types) => OpCode);
+  /** Its instruction; without one the lowering is a program of others. */
+  readonly opcode?: OpCode | ((params: any, types: Types) => OpCode);
   /** The ONNX operator, or a function that writes several. */
   readonly onnx: string | ((g: Graph, inputs: readonly string[], params: any, types: Types) => string);
   readonly attributes?: Readonly<Record<string, Attribute>>;
@@ -59,7 +60,7 @@ export function elementwise(d: ElementwiseDefinition): Primitive {
     vjp: d.rule && thunks(() => self, (ct, inputs, outputs, params) =>
       d.rule!(ct, inputs, outputs, params).map((f, i) => f && (() => unbroadcast(f(), inputs[i].shape)))),
     batch: (inputs, axes, params) => [bind(self, alignBatch(inputs, axes), params), [0]],
-    opcode: typeof d.opcode === 'function' ? d.opcode : () => d.opcode as OpCode,
+    opcode: typeof d.opcode === 'string' ? () => d.opcode as OpCode : d.opcode,
     lower: (g, inputs, params, types) => {
       if (typeof d.onnx === 'function') return [d.onnx(g, inputs, params, types)];
       const allowed = d.types ?? NATIVE;
