@@ -3,7 +3,7 @@ import { TypeError, ValueError } from '../../runtime/errors.js';
 import type { NDArray } from '../array.js';
 import { bind } from '../core.js';
 import type { OpCode } from '../../lowering/opcodes.js';
-import { abs, add, div, eq, lt, mul, neg, rem, select, sign, square, sub } from './arithmetic.js';
+import { add, bitwiseAnd, div, eq, floor, ge, mul, neg, rem, select, sign, square, sub } from './arithmetic.js';
 import { inFloat64 } from './composed.js';
 import { binaryFunction, elementwise, unaryFunction, type ElementwiseDefinition } from './elementwise.js';
 import { exp, floating, log, log1p } from './functions.js';
@@ -68,12 +68,10 @@ export const besselI1e = unaryFunction(besselI1eP);
 /** The derivative of order `m` of `digamma`: (-1)ᵐ⁺¹·m!·ζ(m + 1, x). NaN where m is no whole number. */
 export function polygamma(m: Operand, x: Operand): NDArray {
   const [order, y] = liftAll('lax.polygamma', m, x);
-  const parity = rem(abs(order), 2);
-  const one = lift(1, y.dtype);
   // Where the order is 0 the zeta function has its pole; it is not read there.
-  const safe = select(eq(order, 0), one, order);
-  const signed = sub(mul(2, parity), 1);
+  const safe = select(eq(order, 0), lift(1, y.dtype), order);
+  const signed = sub(mul(2, rem(safe, 2)), 1);
   const value = mul(mul(signed, exp(lgamma(add(safe, 1)))), zeta(add(safe, 1), y));
-  const whole = select(lt(order, 0), lift(false, 'bool'), select(eq(parity, 0), lift(true, 'bool'), eq(parity, 1)));
+  const whole = bitwiseAnd(ge(order, 0), eq(order, floor(order)));
   return select(whole, select(eq(order, 0), digamma(y), value), lift(NaN, y.dtype));
 }
