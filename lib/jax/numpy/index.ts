@@ -2,12 +2,22 @@
 export * from './creation.js';
 export * from './ufuncs.js';
 export * from './floats.js';
+export * from './integers.js';
+export * from './comparisons.js';
+export * from './types.js';
 export * from './searching.js';
 export * from './reductions.js';
+export * from './nan-reductions.js';
+export * from './statistics.js';
+export * from './running.js';
 export * from './manipulation.js';
+export * from './joining.js';
+export * from './padding.js';
 export { index, type Index, type Range } from './index-with.js';
 export type { GetOptions, IndexMode, IndexUpdate, UpdateOptions } from './at.js';
 export * from './products.js';
+export { cross, convolve, correlate, inner, kron, matvec, vdot, vecdot, vecmat, type ConvolveOptions, type CrossOptions, type ProductOptions } from './contractions.js';
+export * from './einsum.js';
 export * from './triangles.js';
 export * as linalg from './linalg/index.js';
 export { isArray } from '../array.js';
@@ -27,3 +37,5 @@ export const shape = (x: Operand): number[] => [...asArray(x, 'jnp.shape').shape
 export const ndim = (x: Operand): number => asArray(x, 'jnp.ndim').ndim;
 /** The elements converted to `dtype`. */
 export const astype = (x: Operand, dtype: DType): NDArray => convertElementType(asArray(x, 'jnp.astype'), checkDType(dtype, 'jnp.astype'), false);
+/** A copy: arrays are immutable, so it is the array itself. */
+export const copy = (x: Operand): NDArray => asArray(x, 'jnp.copy');

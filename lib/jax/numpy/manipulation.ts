@@ -8,10 +8,9 @@ import * as lax from '../primitives/arithmetic.js';
 import { convertElementType } from '../primitives/convert.js';
 import { gather, gatherAlong, iota } from '../primitives/indexing.js';
 import { cumsum } from '../primitives/reduce.js';
-import { array } from './creation.js';
 import { asArray, type Operand } from '../primitives/primitive.js';
 import * as shape from '../primitives/shape.js';
-import { filler, promoteOperands } from './promotion.js';
+import { filler } from './promotion.js';
 
 const range = (n: number): number[] => [...globalThis.Array(n).keys()];
 
@@ -68,24 +67,6 @@ export function expandDims(x: Operand, axis: number | readonly number[]): NDArra
 }
 export const broadcastTo = (x: Operand, to: Shape): NDArray => shape.expandTo(asArray(x, 'jnp.broadcastTo'), to);
 
-export const concatenate = (xs: readonly Operand[], options?: { axis?: number }): NDArray =>
-  shape.concatenate(promoteOperands('jnp.concatenate', ...xs), checkOptions('jnp.concatenate', options, ['axis']).axis ?? 0);
-export function stack(xs: readonly Operand[], options?: { axis?: number }): NDArray {
-  const { axis = 0 } = checkOptions('jnp.stack', options, ['axis']);
-  const arrays = promoteOperands('jnp.stack', ...xs);
-  if (arrays.length === 0) throw new ShapeError('jnp.stack: expected at least one array, got none.');
-  return shape.concatenate(arrays.map((x) => expandDims(x, axis)), canonicalAxis(axis, arrays[0].ndim + 1, 'jnp.stack'));
-}
-/** Equal parts, or parts that begin at the given places. */
-export function split(x: Operand, indicesOrSections: number | readonly number[], options?: { axis?: number }): NDArray[] {
-  const { axis = 0 } = checkOptions('jnp.split', options, ['axis']);
-  const y = asArray(x, 'jnp.split');
-  const at = canonicalAxis(axis, y.ndim, 'jnp.split');
-  const n = y.shape[at];
-  if (typeof indicesOrSections === 'number' && n % indicesOrSections !== 0) throw new ShapeError(`jnp.split: axis ${at} of size ${n} cannot be split into ${indicesOrSections} equal parts.`);
-  const starts = typeof indicesOrSections === 'number' ? range(indicesOrSections).map((i) => (i * n) / indicesOrSections) : [0, ...indicesOrSections];
-  return starts.map((s, i) => shape.slice(y, y.shape.map((_, k) => (k === at ? s : 0)), y.shape.map((d, k) => (k === at ? starts[i + 1] ?? n : d))));
-}
 export function tile(x: Operand, reps: number | readonly number[]): NDArray {
   let y = asArray(x, 'jnp.tile');
   const counts = typeof reps === 'number' ? [reps] : [...reps];
@@ -119,32 +100,6 @@ export function flip(x: Operand, options?: { axis?: number | readonly number[] |
   const y = asArray(x, 'jnp.flip');
   return shape.reverse(y, canonicalAxes(checkOptions('jnp.flip', options, ['axis']).axis, y.ndim, 'jnp.flip'));
 }
-type PadWidth = number | readonly [number, number] | readonly (readonly [number, number])[];
-const PAD_MODES = {
-  edge: (i: number, n: number) => Math.min(Math.max(i, 0), n - 1),
-  wrap: (i: number, n: number) => ((i % n) + n) % n,
-  reflect: (i: number, n: number) => { const period = Math.max(1, 2 * (n - 1)); const j = ((i % period) + period) % period; return j < n ? j : period - j; },
-  symmetric: (i: number, n: number) => { const j = ((i % (2 * n)) + 2 * n) % (2 * n); return j < n ? j : 2 * n - 1 - j; },
-};
-/** Padding by [before, after] for every axis, or one pair or number for all: with a constant, or from the array itself. */
-export function pad(x: Operand, width: PadWidth, options?: { mode?: 'constant' | keyof typeof PAD_MODES; constantValues?: number }): NDArray {
-  const { mode = 'constant', constantValues = 0 } = checkOptions('jnp.pad', options, ['mode', 'constantValues']);
-  const y = asArray(x, 'jnp.pad');
-  const pairs: readonly (readonly number[])[] = typeof width === 'number' ? y.shape.map(() => [width, width]) : typeof width[0] === 'number' ? y.shape.map(() => width as readonly number[])
-    : width.length === 1 ? y.shape.map(() => width[0] as readonly number[]) : (width as readonly (readonly number[])[]);
-  if (pairs.length !== y.ndim) throw new ShapeError(`jnp.pad: ${pairs.length} pairs were given for an array of rank ${y.ndim}.`);
-  if (pairs.some((p) => p.length !== 2 || p.some((n) => !Number.isInteger(n) || n < 0))) throw new ShapeError(`jnp.pad: expected pairs of whole numbers, got ${JSON.stringify(width)}.`);
-  if (mode === 'constant') return shape.pad(y, constantValues, pairs.map(([low, high]) => [low, high, 0]));
-  const source = Object.hasOwn(PAD_MODES, mode) ? PAD_MODES[mode] : undefined;
-  if (!source) throw new ValueError(`jnp.pad: unknown mode '${String(mode)}'; expected constant, ${Object.keys(PAD_MODES).join(', ')}.`);
-  return pairs.reduce((z, [low, high], axis) => {
-    const n = y.shape[axis];
-    if (low === 0 && high === 0) return z;
-    if (n === 0) throw new ShapeError(`jnp.pad: axis ${axis} is empty and has nothing to pad with in mode '${mode}'.`);
-    return gather(z, array(Int32Array.from({ length: low + n + high }, (_, i) => source(i - low, n))), axis);
-  }, y);
-}
-
 export type TakeMode = 'fill' | 'clip' | 'wrap';
 /** Indices brought into the axis, and where they were in it already (null: nothing is filled). */
 function placed(where: string, indices: NDArray, n: number, mode: TakeMode): [NDArray, NDArray | null] {

@@ -140,10 +140,10 @@ export function cumsum(x: Operand, options?: { axis?: number | null; dtype?: DTy
   return axis === undefined || axis === null ? reduce.cumsum(reshape(y, [dims.size(y.shape)]), 0) : reduce.cumsum(y, canonicalAxis(axis, y.ndim, 'jnp.cumsum'));
 }
 
-interface SortOptions { axis?: number | null; descending?: boolean }
+export interface SortOptions { axis?: number | null; descending?: boolean; stable?: boolean }
 /** The array and axis to sort: all elements in a row where the axis is null. */
 function sortable(where: string, x: Operand, options?: SortOptions): { y: NDArray; at: number; descending: boolean } {
-  const { axis = -1, descending = false } = checkOptions(where, options, ['axis', 'descending']);
+  const { axis = -1, descending = false } = checkOptions(where, options, ['axis', 'descending', 'stable']);
   const given = asArray(x, where);
   const y = axis === null ? reshape(given, [dims.size(given.shape)]) : given;
   return { y, at: canonicalAxis(axis ?? 0, y.ndim, where), descending };

@@ -2,13 +2,12 @@
 import { ShapeError } from '../../runtime/errors.js';
 import { checkOptions } from '../../runtime/options.js';
 import { Scalar, type NDArray } from '../array.js';
-import { canonicalAxis, formatShape } from '../dims.js';
+import { formatShape } from '../dims.js';
 import { checkDType } from '../dtypes.js';
 import * as lax from '../primitives/arithmetic.js';
 import { convertElementType } from '../primitives/convert.js';
 import { iota } from '../primitives/indexing.js';
 import { asArray, type Operand } from '../primitives/primitive.js';
-import { slice } from '../primitives/shape.js';
 import type { DTypeOption } from './creation.js';
 
 /** True where column - row <= k. */
@@ -32,17 +31,3 @@ function triangle(name: string, x: Operand, options: { k?: number } | undefined,
 export const tril = (x: Operand, options?: { k?: number }): NDArray => triangle('jnp.tril', x, options, true);
 /** The matrix with zeros below its `k`-th diagonal. */
 export const triu = (x: Operand, options?: { k?: number }): NDArray => triangle('jnp.triu', x, options, false);
-
-/** Differences of neighbours along `axis`, `n` times over. */
-export function diff(x: Operand, options?: { n?: number; axis?: number }): NDArray {
-  const { n = 1, axis = -1 } = checkOptions('jnp.diff', options, ['n', 'axis']);
-  let y = asArray(x, 'jnp.diff');
-  const at = canonicalAxis(axis, y.ndim, 'jnp.diff');
-  for (let i = 0; i < n; i++) {
-    const size = y.shape[at];
-    const part = (from: number, to: number) => slice(y, y.shape.map((_, k) => (k === at ? from : 0)), y.shape.map((d, k) => (k === at ? to : d)));
-    const [next, before] = [part(Math.min(1, size), size), part(0, Math.max(0, size - 1))];
-    y = y.dtype === 'bool' ? lax.ne(next, before) : lax.sub(next, before);
-  }
-  return y;
-}
