@@ -142,6 +142,17 @@ describe('linear algebra', () => {
     expect(jnp.sum(special.softmax(jnp.ones([2, 3]))).item()).to.be.closeTo(1, 1e-6);
     expectClose(special.expit(special.logit(jnp.array([0.2, 0.7]))), jnp.array([0.2, 0.7]), 1e-6);
     expect(stats.norm.pdf(1, 1, 2).item()).to.be.closeTo(0.19947114, 1e-7);
+    for (const dtype of ['float32', 'float64'] as const) {
+      // Probabilities far into the tail, there and back.
+      const x = jnp.array([-30, -10, -8, -5, -1, 0, 2], { dtype });
+      expectClose(special.ndtri(lax.exp(special.logNdtr(x.index({ start: 1 })))), x.index({ start: 1 }), dtype === 'float32' ? 2e-5 : 1e-12);
+      expectClose(special.logNdtr(x).index({ stop: 2 }), jnp.array([-454.3212439563432, -53.23128515051248], { dtype }), 1e-7);
+      expectClose(stats.norm.logcdf(x), stats.norm.logsf(jnp.negative(x)), 0);
+      expect(flat(special.ndtri(jnp.array([0, 1, 0.5, -0.1, NaN], { dtype }))).map((v) => v + 0)).to.deep.equal([-Infinity, Infinity, 0, NaN, NaN]);
+      expectClose(stats.norm.isf(jnp.array([0.2], { dtype }), 1, 2), stats.norm.ppf(jnp.array([0.8], { dtype }), 1, 2), 1e-6);
+    }
+    expect(flat(special.gammasgn(jnp.array([-2.5, -1.5, -1, 0, 3])))).to.deep.equal([-1, 1, NaN, 1, 1]);
+    expect(flat(special.factorial(jnp.array([0, 3, -2]))).map(Math.round)).to.deep.equal([1, 6, 0]);
   });
 
   it('what does not fit is refused by name', () => {

@@ -1,13 +1,16 @@
 /** `jax.scipy.special`, as far as models and losses use it. */
+import { ValueError } from '../../runtime/errors.js';
 import { checkOptions } from '../../runtime/options.js';
 import { Scalar, type NDArray } from '../array.js';
 import * as soft from '../nn.js';
-import { add, bitwiseAnd, bitwiseOr, div, eq, ge, gt, le, lt, mul, neg, select, sub } from '../primitives/arithmetic.js';
+import { abs, add, bitwiseAnd, bitwiseOr, div, eq, floor, ge, gt, le, lt, mul, ne, neg, rem, select, sub } from '../primitives/arithmetic.js';
 import * as functions from '../primitives/functions.js';
+import * as special from '../primitives/special.js';
 import { asArray, type Operand } from '../primitives/primitive.js';
 import { expandTo } from '../primitives/shape.js';
 import { broadcastShapes } from '../dims.js';
 import { inexact } from '../numpy/promotion.js';
+import * as gaussian from './gaussian.js';
 import type { Axis } from '../numpy/reductions.js';
 
 export { logsumexp } from '../numpy/reductions.js';
@@ -21,11 +24,69 @@ function pair(name: string, x: Operand, y: Operand): [NDArray, NDArray] {
 }
 
 export const erf = unary('erf', functions.erf);
+export const erfc = unary('erfc', special.erfc);
 export const erfinv = unary('erfinv', functions.erfInv);
 /** 1/(1 + e⁻ˣ). */
 export const expit = unary('expit', functions.logistic);
 /** log(x/(1 - x)), the inverse of `expit`. */
 export const logit = unary('logit', (x) => functions.log(div(x, sub(1, x))));
+
+/** Φ, the standard normal distribution function. */
+export const ndtr = unary('ndtr', gaussian.ndtr);
+/** Its logarithm, exact far below 0 too. */
+export const logNdtr = unary('logNdtr', gaussian.logNdtr);
+/** Φ⁻¹; ±Infinity at 0 and 1, NaN outside. */
+export const ndtri = unary('ndtri', gaussian.ndtri);
+
+/** log |Γ(x)|. */
+export const gammaln = unary('gammaln', special.lgamma);
+/** log Γ(x), NaN where Γ is not positive throughout. */
+export const loggamma = unary('loggamma', (x) => select(gt(x, 0), special.lgamma(select(gt(x, 0), x, 1)), NaN));
+/** The sign of Γ(x), NaN at its poles. */
+export const gammasgn = unary('gammasgn', (x) => {
+  const below = floor(x);
+  const odd = ne(rem(below, 2), 0);
+  const pole = bitwiseAnd(lt(x, 0), eq(x, below));
+  const negative = bitwiseOr(bitwiseAnd(lt(x, 0), odd), eq(div(1, x), -Infinity));
+  const one = new Scalar(1, x.dtype, false);
+  return select(bitwiseOr(pole, ne(x, x)), NaN, select(negative, neg(one), one));
+});
+const gammaFunction = unary('gamma', (x) => mul(gammasgn(x), functions.exp(special.lgamma(x))));
+/** Γ(x). */
+export { gammaFunction as gamma };
+/** n!, 0 below 0. */
+export const factorial = unary('factorial', (n) => { const some = ge(n, 0); return select(some, functions.exp(special.lgamma(add(select(some, n, 0), 1))), new Scalar(0, n.dtype, false)); });
+export const digamma = unary('digamma', special.digamma);
+/** The n-th derivative of `digamma`. */
+export const polygamma = (n: Operand, x: Operand): NDArray => special.polygamma(...pair('polygamma', n, x));
+/** Hurwitz's zeta function. */
+export const zeta = (x: Operand, q: Operand): NDArray => special.zeta(...pair('zeta', x, q));
+/** The regularized incomplete gamma functions, from below and from above. */
+export const gammainc = (a: Operand, x: Operand): NDArray => special.igamma(...pair('gammainc', a, x));
+export const gammaincc = (a: Operand, x: Operand): NDArray => special.igammac(...pair('gammaincc', a, x));
+/** log |B(a, b)|. */
+export function betaln(a: Operand, b: Operand): NDArray {
+  const [x, y] = pair('betaln', a, b);
+  return add(special.lgamma(x), sub(special.lgamma(y), special.lgamma(add(x, y))));
+}
+/** B(a, b). */
+export function beta(a: Operand, b: Operand): NDArray {
+  const [x, y] = pair('beta', a, b);
+  return mul(mul(gammasgn(x), mul(gammasgn(y), gammasgn(add(x, y)))), functions.exp(betaln(x, y)));
+}
+/** The regularized incomplete beta function. */
+export const betainc = (a: Operand, b: Operand, x: Operand): NDArray => special.betainc(...inexact('scipy.special.betainc', a, b, x) as [NDArray, NDArray, NDArray]);
+/** log of the gamma function of `d` dimensions. */
+export const multigammaln = (a: Operand, d: number): NDArray => {
+  if (!Number.isInteger(d) || d < 1) throw new ValueError(`scipy.special.multigammaln: the dimension must be a whole number above 0, got ${String(d)}.`);
+  const [x] = inexact('scipy.special.multigammaln', a);
+  return [...globalThis.Array(d).keys()].map((i) => special.lgamma(sub(x, i / 2))).reduce((p, q) => add(p, q), new Scalar(d * (d - 1) / 4 * Math.log(Math.PI), x.dtype) as NDArray);
+};
+/** Modified Bessel functions of order 0 and 1; with `e`, times exp(-|x|). */
+export const i0e = unary('i0e', special.besselI0e);
+export const i1e = unary('i1e', special.besselI1e);
+export const i0 = unary('i0', (x) => mul(functions.exp(abs(x)), special.besselI0e(x)));
+export const i1 = unary('i1', (x) => mul(functions.exp(abs(x)), special.besselI1e(x)));
 
 const nowhere = (x: NDArray, y: NDArray): NDArray => bitwiseAnd(bitwiseAnd(eq(x, 0), eq(y, y)), le(y, 0));
 /** x·log(y), 0 where x is 0. */

@@ -1,6 +1,6 @@
-/** Decompositions and solves. */
+/** Decompositions and solves, and jax.scipy. */
 import { lax, numpy as jnp, scipy, type Array } from '../../../lib/jax/index.js';
-import type { Case } from './base.js';
+import { unary, type Case } from './base.js';
 
 const { linalg } = jnp;
 const smooth = (name: string, f: Case['f'], ...shapes: number[][]): Case => ({ name, f, shapes, smooth: true, own: true });
@@ -31,4 +31,9 @@ export const LINEAR_ALGEBRA: readonly Case[] = [
   smooth('tensorsolve', (x, y) => linalg.tensorsolve(jnp.reshape(apart(x), [2, 2, 4]), y), [4, 4], [2, 2]),
   smooth('scipy solve', (x, y) => scipy.linalg.solve(definite(x), y, { assumeA: 'pos' }), [3, 3], [3]), smooth('choSolve', (x, y) => scipy.linalg.choSolve(scipy.linalg.choFactor(definite(x)), y), [2, 2], [2, 1]),
   smooth('expm', (x) => scipy.linalg.expm(x), [2, 2]),
+  unary('logit', scipy.special.logit, 0.2, 0.8), unary('entr', scipy.special.entr, 0.2, 2), unary('ndtr', scipy.special.ndtr), unary('logNdtr', scipy.special.logNdtr, -2, 2), unary('ndtri', scipy.special.ndtri, 0.1, 0.9),
+  standard('xlogy', (x, y) => scipy.special.xlogy(x, lax.exp(y)), [2, 3], [3]), standard('xlog1py', (x, y) => scipy.special.xlog1py(x, lax.exp(y)), [3], [3]),
+  standard('relEntr', (x, y) => scipy.special.relEntr(lax.exp(x), lax.exp(y)), [3], [3]), standard('klDiv', (x, y) => scipy.special.klDiv(lax.exp(x), lax.exp(y)), [3], [3]),
+  standard('betaln', (x, y) => scipy.special.betaln(lax.exp(x), lax.exp(y)), [3], [3]), unary('gamma function', scipy.special.gamma, 0.6, 3),
+  standard('norm.logpdf', (x, y, z) => scipy.stats.norm.logpdf(x, y, lax.exp(z)), [3], [], [1]), standard('norm.cdf', (x, y) => scipy.stats.norm.cdf(x, y), [3], [3]), standard('norm.logsf', (x) => scipy.stats.norm.logsf(x, 0.5, 2), [3]),
 ];
