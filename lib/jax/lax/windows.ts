@@ -9,7 +9,7 @@ import { asArray, requireFloat, type Operand } from '../primitives/primitive.js'
 import { expandTo, pad, slice } from '../primitives/shape.js';
 import { dilate, windowMax, windowShape, windowSum, type WindowParams } from '../primitives/windows.js';
 import { padPairs, perAxis, type Padding } from './convolution.js';
-import { flip, initial, isNeutral, monoidOf, type Computation } from './monoids.js';
+import { flip, initial, isNeutral, monoidOf, neutral, type Computation } from './monoids.js';
 
 export interface WindowOptions {
   windowStrides?: readonly number[] | null | undefined;
@@ -23,18 +23,18 @@ function windowParams(where: string, shape: Shape, windowDimensions: readonly nu
   const list = (what: string, values: readonly number[] | null | undefined) => perAxis(where, what, values, shape.length);
   if (!Array.isArray(windowDimensions)) throw new ValueError(`${where}: windowDimensions must be a list with an entry for each of ${shape.length} axes, got ${String(windowDimensions)}.`);
   const [window, strides, base, between] = [list('windowDimensions', windowDimensions), list('windowStrides', windowStrides), list('baseDilation', baseDilation), list('windowDilation', windowDilation)];
-  const spread = shape.map((d, i) => (base[i] === 1 ? d : dilate(d, base[i])));
-  return { window, strides, padding: padPairs(where, padding, spread, window.map((k, i) => dilate(k, between[i])), strides), baseDilation: base, windowDilation: between };
+  return { window, strides, padding: padPairs(where, padding, shape, window.map((k, i) => dilate(k, between[i])), strides), baseDilation: base, windowDilation: between };
 }
 
-/** Every place of the window, row by row, combined from the first to the last. */
-function fold(x: NDArray, init: NDArray, computation: Computation, p: WindowParams): NDArray {
-  const padded = pad(x, init, p.padding.map(([low, high], i) => [low, high, p.baseDilation[i] - 1]));
+/** Every place of the window, row by row, combined from the first to the last. `fill` is what the padding holds. */
+function fold(x: NDArray, init: NDArray, fill: NDArray, computation: Computation, p: WindowParams): NDArray {
+  const padded = pad(x, fill, p.padding.map(([low, high], i) => [low, high, p.baseDilation[i] - 1]));
   const out = windowShape(x.shape, p, () => String(x));
+  if (out.includes(0)) return expandTo(init, out);
   const places = p.window.reduce<number[][]>((all, k) => all.flatMap((at) => [...globalThis.Array(k).keys()].map((j) => [...at, j])), [[]]);
   return places.reduce<NDArray>((sum, at) => {
     const from = at.map((j, i) => j * p.windowDilation[i]);
-    const limits = from.map((f, i) => (dims.equal(out[i], padded.shape[i]) ? padded.shape[i] : out[i] === 0 ? f : f + (out[i] - 1) * p.strides[i] + 1));
+    const limits = from.map((f, i) => (dims.equal(out[i], padded.shape[i]) ? padded.shape[i] : f + (out[i] - 1) * p.strides[i] + 1));
     return computation(sum, slice(padded, from, limits, p.strides)) as NDArray;
   }, expandTo(init, out));
 }
@@ -42,8 +42,8 @@ function fold(x: NDArray, init: NDArray, computation: Computation, p: WindowPara
 /**
  * As `jax.lax.reduce_window`: `computation` combines `initValue` and what lies in each window. `lax.add`, `lax.max` and
  * `lax.min` are pools; other functions are applied to whole arrays, one place of the window after the other, so they must
- * work elementwise. Every list of `options` has an entry for each axis of `operand`; `padding` holds `initValue`. The
- * derivative of a maximum goes to its first place in row-major order.
+ * work elementwise. Every list of `options` has an entry for each axis of `operand`; padding takes no part (for other
+ * functions it holds `initValue`). The derivative of a maximum goes to its first place in row-major order.
  */
 export function reduceWindow(operand: Operand, initValue: Operand, computation: Computation, windowDimensions: readonly number[], options?: WindowOptions): NDArray {
   const where = 'lax.reduceWindow';
@@ -51,12 +51,9 @@ export function reduceWindow(operand: Operand, initValue: Operand, computation: 
   const p = windowParams(where, x.shape, windowDimensions, options);
   const init = initial(where, initValue, x.dtype);
   const monoid = monoidOf(where, computation, x.dtype);
-  if (monoid !== 'add' && monoid !== 'max' && monoid !== 'min') return fold(x, init, computation, p);
-  const pool = (y: NDArray, q: WindowParams): NDArray => (monoid === 'add' ? windowSum(y, q) : monoid === 'max' ? windowMax(y, q) : flip(windowMax(flip(y), q)));
-  if (isNeutral(monoid, init)) return pool(x, p);
-  const padded = pad(x, init, p.padding.map(([low, high], i) => [low, high, p.baseDilation[i] - 1]));
-  const inner = pool(padded, { ...p, padding: p.padding.map(() => [0, 0]), baseDilation: p.baseDilation.map(() => 1) });
-  return { add, max, min }[monoid](inner, init);
+  if (monoid !== 'add' && monoid !== 'max' && monoid !== 'min') return fold(x, init, monoid ? new Scalar(neutral(monoid, x.dtype), x.dtype, false) : init, computation, p);
+  const pooled = monoid === 'add' ? windowSum(x, p) : monoid === 'max' ? windowMax(x, p) : flip(windowMax(flip(x), p));
+  return isNeutral(monoid, init) ? pooled : { add, max, min }[monoid](pooled, init);
 }
 
 /** As `jax.lax.reduce_window_shape_tuple`: the shape that `reduceWindow` gives, for pairs of padding. */

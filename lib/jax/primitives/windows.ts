@@ -64,14 +64,18 @@ function windows(kind: Kind, pullback: (ct: NDArray, x: NDArray, y: NDArray, p: 
         const fill = identity(kind, a.dtype);
         return [g.cast(g.node('Expand', [g.constant(typeof fill === 'bigint' ? 'int64' : 'float32', [], [fill]), g.shapeTensor(out.shape)]), a.dtype)];
       }
-      const compute = isHalf(a.dtype) ? 'float32' : isFloat(a.dtype) || a.dtype === 'int64' || a.dtype === 'uint64' ? a.dtype : a.dtype === 'uint32' ? 'int64' : 'int32';
-      const fill = g.constant(compute, [], [identity(kind, a.dtype)]);
+      const compute = isHalf(a.dtype) ? 'float32' : isFloat(a.dtype) ? a.dtype : a.dtype === 'int64' || a.dtype === 'uint64' || a.dtype === 'uint32' ? 'int64' : 'int32';
+      // The order of uint64 is that of int64 half a range away.
+      const turned = kind === 'max' && a.dtype === 'uint64';
+      const half = () => g.constant('int64', [], [-(2n ** 63n)]);
+      const fill = turned ? half() : g.constant(compute, [], [identity(kind, a.dtype)]);
       const wide: Types = { inputs: [{ ...a, dtype: compute }], outputs: [{ ...out, dtype: compute }] };
-      const source = compute === a.dtype ? x : g.cast(x, compute);
+      const held = compute === a.dtype ? x : g.cast(x, compute);
+      const source = turned ? g.node('Add', [held, half()]) : held;
       const axes = busy(p);
       const pooled = compute === 'float32' && axes.length > 0 && axes.length <= 3 && axes.every((i) => p.window[i] <= LONG || out.shape[i] === 1);
       const y = pooled ? lowerPool(g, kind, source, fill, p, wide) : lowerFold(g, kind, source, fill, p, wide);
-      return [compute === a.dtype ? y : g.cast(y, a.dtype)];
+      return [compute === a.dtype ? y : g.cast(turned ? g.node('Add', [y, half()]) : y, a.dtype)];
     },
   });
   return self;
@@ -171,7 +175,8 @@ function lowerPool(g: Graph, kind: Kind, x: string, fill: string, p: WindowParam
 
 /** Axis by axis: the slices that each place of the window sees, combined. */
 function lowerFold(g: Graph, kind: Kind, x: string, fill: string, p: WindowParams, { inputs: [a], outputs: [out] }: Types): string {
-  const combine = (u: string, v: string) => g.node(kind === 'max' ? 'Max' : 'Add', [u, v]);
+  // The engine's Max of int64 looks at 32 bits only.
+  const combine = (u: string, v: string) => (kind === 'sum' ? g.node('Add', [u, v]) : a.dtype === 'int64' ? g.node('Where', [g.node('Greater', [u, v]), u, v]) : g.node('Max', [u, v]));
   let y = lowerPad(g, x, fill, a, p);
   const axes = busy(p).filter((i) => p.window[i] > 1 || p.strides[i] > 1);
   for (const axis of [...axes].reverse()) {
