@@ -76,10 +76,28 @@ const asStrong = (s: Scalar): NDArray => array(s);
 
 export const zeros = (shape: Shape | number, options?: DTypeOption): NDArray => full(shape, 0, { dtype: 'float32', ...checkOptions('jnp.zeros', options, ['dtype']) });
 export const ones = (shape: Shape | number, options?: DTypeOption): NDArray => full(shape, 1, { dtype: 'float32', ...checkOptions('jnp.ones', options, ['dtype']) });
-const like = (x: ArrayLike): NDArray => asarray(x);
-export const zerosLike = (x: ArrayLike, options?: DTypeOption): NDArray => filled(0, checkOptions('jnp.zerosLike', options, ['dtype']).dtype ?? like(x).dtype, like(x).shape);
-export const onesLike = (x: ArrayLike, options?: DTypeOption): NDArray => filled(1, checkOptions('jnp.onesLike', options, ['dtype']).dtype ?? like(x).dtype, like(x).shape);
-export const fullLike = (x: ArrayLike, value: number | boolean, options?: DTypeOption): NDArray => filled(value, checkOptions('jnp.fullLike', options, ['dtype']).dtype ?? like(x).dtype, like(x).shape);
+export const empty = (shape: Shape | number, options?: DTypeOption): NDArray => full(shape, 0, { dtype: 'float32', ...checkOptions('jnp.empty', options, ['dtype']) });
+/** What stands before the options: a shape of its own, if any. */
+function likeness(name: string, x: ArrayLike, shape: Shape | number | DTypeOption | null | undefined, options: DTypeOption | undefined): { dtype: DType; shape: Shape } {
+  const given = typeof shape === 'object' && shape !== null && !globalThis.Array.isArray(shape);
+  const { dtype } = checkOptions(`jnp.${name}`, given ? (shape as DTypeOption) : options, ['dtype']);
+  const y = asarray(x);
+  return { dtype: dtype === undefined ? y.dtype : checkDType(dtype, `jnp.${name}`), shape: given || shape === undefined || shape === null ? y.shape : checkShape(`jnp.${name}`, shape) };
+}
+type LikeArguments = [options?: DTypeOption] | [shape: Shape | number | null | undefined, options?: DTypeOption];
+const like = (name: string, value: number) => (x: ArrayLike, ...[shape, options]: LikeArguments): NDArray => {
+  const to = likeness(name, x, shape, options);
+  return filled(value, to.dtype, to.shape);
+};
+/** Zeros in the shape and dtype of `x`, or in those given. */
+export const zerosLike = like('zerosLike', 0);
+export const onesLike = like('onesLike', 1);
+export const emptyLike = like('emptyLike', 0);
+/** One value in the shape and dtype of `x`, or in those given. */
+export function fullLike(x: ArrayLike, value: ArrayLike | boolean, ...[shape, options]: LikeArguments): NDArray {
+  const to = likeness('fullLike', x, shape, options);
+  return isArray(value) && !(value instanceof Scalar) ? expandTo(convertElementType(value, to.dtype), to.shape) : filled(isArray(value) ? (value as Scalar).value : (value as number | boolean), to.dtype, to.shape);
+}
 
 /** `start, start + step, …` below `stop`; one argument is `stop`. Whole numbers give int32, others float32. */
 export function arange(start: number, stop?: number | DTypeOption, step: number | DTypeOption = 1, options?: DTypeOption): NDArray {
@@ -95,13 +113,6 @@ export function arange(start: number, stop?: number | DTypeOption, step: number 
   const index = iota(chosen, [n]);
   const counted = by === 1 ? index : mul(index, by);
   return from === 0 ? counted : add(counted, from);
-}
-
-/** `num` evenly spaced values from `start` to `stop`, both included unless `endpoint` is false. */
-export function linspace(start: number, stop: number, num = 50, options?: DTypeOption & { endpoint?: boolean }): NDArray {
-  const { dtype = 'float32', endpoint = true } = checkOptions('jnp.linspace', options, ['dtype', 'endpoint']);
-  const count = endpoint ? num - 1 : num;
-  return array(globalThis.Array.from({ length: num }, (_, i) => (count === 0 ? start : i === count ? stop : start + ((stop - start) * i) / count)), { dtype });
 }
 
 /** Ones on the diagonal of an [n, m] matrix. */
