@@ -194,7 +194,9 @@ class Symmetric {
 template <class T>
 void eigh(const T* a, size_t batch, size_t n, T* w, T* v, Host& host) {
   if (n == 0) return;
-  forEachPart(host, batch, batch * n * n * n * 4, [&](size_t b) { Symmetric(n, v != nullptr, std::numeric_limits<T>::epsilon() / 2).run(a + b * n * n, w + b * n, v ? v + b * n * n : nullptr); });
+  forEachPart(host, batch, batch * n * n * n * 4, [&](size_t b) {
+    Symmetric(n, v != nullptr, std::numeric_limits<T>::epsilon() / 2).run(a + b * n * n, w + b * n, v ? v + b * n * n : nullptr);
+  });
 }
 
 template void eigh<float>(const float*, size_t, size_t, float*, float*, Host&);

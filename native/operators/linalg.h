@@ -169,7 +169,8 @@ struct PermutationOp : MatrixOp<PermutationOp, 1, 1> {
     Shape shape(pivots.shape.begin(), pivots.shape.end());
     shape.back() = size_;
     const size_t batch = static_cast<size_t>(elementCount(pivots.shape.first(pivots.shape.size() - 1)));
-    permutationOf(static_cast<const int32_t*>(pivots.data), batch, static_cast<size_t>(pivots.shape.back()), static_cast<size_t>(size_), static_cast<int32_t*>(host.output(0, shape)));
+    permutationOf(static_cast<const int32_t*>(pivots.data), batch, static_cast<size_t>(pivots.shape.back()), static_cast<size_t>(size_),
+                  static_cast<int32_t*>(host.output(0, shape)));
   }
 
   static void infer(const Inference& inference) {

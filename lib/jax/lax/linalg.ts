@@ -42,7 +42,8 @@ export function qr(x: Operand, options?: { fullMatrices?: boolean }): [NDArray, 
 export const lu = (x: Operand): [NDArray, NDArray, NDArray] => primitives.lu(asArray(x, 'lax.linalg.lu'));
 
 /** The order of `permutationSize` rows after step i has exchanged rows i and pivots[i]. int32. */
-export const luPivotsToPermutation = (pivots: Operand, permutationSize: number): NDArray => primitives.pivotsToPermutation(asArray(pivots, 'lax.linalg.luPivotsToPermutation'), permutationSize);
+export const luPivotsToPermutation = (pivots: Operand, permutationSize: number): NDArray =>
+  primitives.pivotsToPermutation(asArray(pivots, 'lax.linalg.luPivotsToPermutation'), permutationSize);
 
 export interface EighOptions { lower?: boolean; symmetrizeInput?: boolean }
 /** [v, w]: eigenvectors as columns and eigenvalues, ascending, of symmetric matrices. `lower`: the triangle read without `symmetrizeInput`. */

@@ -142,12 +142,15 @@ const PADE = {
   float32: { norm: 3.925724783138660, coefficients: [17297280, 8648640, 1995840, 277200, 25200, 1512, 56, 1] },
   float64: {
     norm: 5.371920351148152,
-    coefficients: [64764752532480000, 32382376266240000, 7771770303897600, 1187353796428800, 129060195264000, 10559470521600, 670442572800, 33522128640, 1323241920, 40840800, 960960, 16380, 182, 1],
+    coefficients: [
+      64764752532480000, 32382376266240000, 7771770303897600, 1187353796428800, 129060195264000, 10559470521600, 670442572800, 33522128640,
+      1323241920, 40840800, 960960, 16380, 182, 1,
+    ],
   },
 };
 /**
  * e to the power of square matrices, by a Padé approximant of a ½ˢ-fold matrix, squared s times. NaN where more than
- * `maxSquarings` were needed. Of upper triangular matrices nothing below the diagonal is read, `upperTriangular`.
+ * `maxSquarings` were needed. `upperTriangular` matrices take a cheaper solve.
  */
 export function expm(a: Operand, options?: { upperTriangular?: boolean; maxSquarings?: number }): NDArray {
   const { upperTriangular = false, maxSquarings = 16 } = checkOptions('scipy.linalg.expm', options, ['upperTriangular', 'maxSquarings']);

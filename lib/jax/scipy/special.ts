@@ -55,7 +55,10 @@ const gammaFunction = unary('gamma', (x) => mul(gammasgn(x), functions.exp(speci
 /** Γ(x). */
 export { gammaFunction as gamma };
 /** n!, 0 below 0. */
-export const factorial = unary('factorial', (n) => { const some = ge(n, 0); return select(some, functions.exp(special.lgamma(add(select(some, n, 0), 1))), new Scalar(0, n.dtype, false)); });
+export const factorial = unary('factorial', (n) => {
+  const some = ge(n, 0);
+  return select(some, functions.exp(special.lgamma(add(select(some, n, 0), 1))), new Scalar(0, n.dtype, false));
+});
 export const digamma = unary('digamma', special.digamma);
 /** The n-th derivative of `digamma`. */
 export const polygamma = (n: Operand, x: Operand): NDArray => special.polygamma(...pair('polygamma', n, x));
@@ -80,7 +83,8 @@ export const betainc = (a: Operand, b: Operand, x: Operand): NDArray => special.
 export const multigammaln = (a: Operand, d: number): NDArray => {
   if (!Number.isInteger(d) || d < 1) throw new ValueError(`scipy.special.multigammaln: the dimension must be a whole number above 0, got ${String(d)}.`);
   const [x] = inexact('scipy.special.multigammaln', a);
-  return [...globalThis.Array(d).keys()].map((i) => special.lgamma(sub(x, i / 2))).reduce((p, q) => add(p, q), new Scalar(d * (d - 1) / 4 * Math.log(Math.PI), x.dtype) as NDArray);
+  const constant: NDArray = new Scalar(d * (d - 1) / 4 * Math.log(Math.PI), x.dtype);
+  return [...globalThis.Array(d).keys()].map((i) => special.lgamma(sub(x, i / 2))).reduce((p, q) => add(p, q), constant);
 };
 /** Modified Bessel functions of order 0 and 1; with `e`, times exp(-|x|). */
 export const i0e = unary('i0e', special.besselI0e);

@@ -48,4 +48,5 @@ export function withRightSides(where: string, a: NDArray, b: NDArray, solve: (a:
 /** The largest relative error of a rounding, JAX's `finfo(dtype).eps`. */
 export const epsilon = (x: NDArray): number => ({ float64: 2 ** -52, float32: 2 ** -23, float16: 2 ** -10, bfloat16: 2 ** -7 } as Record<string, number>)[x.dtype];
 /** Reduced axes come back as axes of size 1. */
-export const keepAxes = (x: NDArray, shape: Shape, axes: readonly number[], keepdims: boolean): NDArray => (keepdims ? reshape(x, shape.map((d, i) => (axes.includes(i) ? 1 : d))) : x);
+export const keepAxes = (x: NDArray, shape: Shape, axes: readonly number[], keepdims: boolean): NDArray =>
+  (keepdims ? reshape(x, shape.map((d, i) => (axes.includes(i) ? 1 : d))) : x);

@@ -51,7 +51,9 @@ export function lstsq(a: Operand, b: Operand, options?: { rcond?: number | null 
   const where = 'jnp.linalg.lstsq';
   const { rcond = null } = checkOptions(where, options, ['rcond']);
   const [p, q] = inexact(where, a, b);
-  if (p.ndim !== 2 || q.ndim === 0 || q.ndim > 2 || !dims.equal(p.shape[0], q.shape[0])) throw new ShapeError(`${where}: expected a matrix and a right-hand side with as many rows, got ${formatAval(p)} and ${formatAval(q)}.`);
+  if (p.ndim !== 2 || q.ndim === 0 || q.ndim > 2 || !dims.equal(p.shape[0], q.shape[0])) {
+    throw new ShapeError(`${where}: expected a matrix and a right-hand side with as many rows, got ${formatAval(p)} and ${formatAval(q)}.`);
+  }
   const bound = rcond === null ? epsilon(p) * Math.max(...p.shape) : rcond < 0 ? epsilon(p) : rcond;
   const s = primitives.svdvals(p);
   const largest = expandTo(sum(s.index({ start: 0, stop: 1 })), s.shape);
@@ -85,7 +87,8 @@ export function multiDot(arrays: readonly Operand[]): NDArray {
   const last = xs.length - 1;
   xs.forEach((x, i) => {
     if (x.ndim !== 2 && !(x.ndim === 1 && (i === 0 || i === last))) throw new ShapeError(`${where}: array ${i} of the chain must be a matrix, got ${formatAval(x)}.`);
-    if (i > 0 && !dims.equal(xs[i - 1].shape[xs[i - 1].ndim - 1], x.shape[0])) throw new ShapeError(`${where}: ${formatAval(xs[i - 1])} and ${formatAval(x)} do not fit; the last size of one must be the first of the next.`);
+    const before = i > 0 ? xs[i - 1] : null;
+    if (before && !dims.equal(before.shape[before.ndim - 1], x.shape[0])) throw new ShapeError(`${where}: ${formatAval(before)} and ${formatAval(x)} do not fit; the last size of one must be the first of the next.`);
   });
   // sizes[i] and sizes[i + 1] are array i's. cost[i][j]: the fewest multiplications for the arrays i to j, split after at[i][j].
   const sizes = [xs[0].ndim === 1 ? 1 : xs[0].shape[0], ...xs.map((x, i) => (i === last && x.ndim === 1 ? 1 : x.shape[x.ndim - 1]))];
@@ -122,6 +125,8 @@ export function tensorsolve(a: Operand, b: Operand, options?: { axes?: readonly 
   const p = axes === null ? given : moveaxis(given, [...axes], axes.map((_, i) => given.ndim - axes.length + i));
   const shape = p.shape.slice(q.ndim);
   const n = dims.size(shape);
-  if (!dims.equalShapes(p.shape.slice(0, q.ndim), q.shape) || !dims.equal(dims.size(q.shape), n)) throw new ShapeError(`jnp.linalg.tensorsolve: ${formatAval(q)} does not fit ${formatAval(p)}: the first ${q.ndim} sizes must be its own, and the others have the same product.`);
+  if (!dims.equalShapes(p.shape.slice(0, q.ndim), q.shape) || !dims.equal(dims.size(q.shape), n)) {
+    throw new ShapeError(`jnp.linalg.tensorsolve: ${formatAval(q)} does not fit ${formatAval(p)}: the first ${q.ndim} sizes must be its own, and the others have the same product.`);
+  }
   return reshape(solve(reshape(p, [n, n]), reshape(q, [n])), shape);
 }

@@ -32,7 +32,9 @@ export function rightHandSides(where: string, a: Aval, b: Aval): Aval {
   const { lead, n, dtype } = squareMatrix(where, a);
   const other = matrix(where, b);
   if (dtype !== other.dtype) throw new TypeError(`${where}: operands have dtypes ${dtype} and ${other.dtype}; convert one with astype.`);
-  if (!dims.equalShapes(lead, other.lead) || !dims.equal(n, other.m)) throw new ShapeError(`${where}: ${formatAval(b)} does not fit ${formatAval(a)}: the batch and the number of rows must be equal.`);
+  if (!dims.equalShapes(lead, other.lead) || !dims.equal(n, other.m)) {
+    throw new ShapeError(`${where}: ${formatAval(b)} does not fit ${formatAval(a)}: the batch and the number of rows must be equal.`);
+  }
   return b;
 }
 export const outputs = ({ lead, dtype }: Matrix, ...last: Shape[]): Aval[] => last.map((s) => aval([...lead, ...s], dtype));

@@ -8,7 +8,10 @@ import { gatherAlong } from '../indexing.js';
 import type { Primitive } from '../primitive.js';
 import { argsort } from '../reduce.js';
 import { expandTo, pad, reduceSum, slice } from '../shape.js';
-import { column, decomposition, eachMatrix, foldColumns, identity, lowerPart, mT, matrix, onDiagonal, outputs, places, product, rightHandSides, squareMatrix, upperPart } from './common.js';
+import {
+  column, decomposition, eachMatrix, foldColumns, identity, lowerPart, mT, matrix, onDiagonal, outputs, places, product, rightHandSides,
+  squareMatrix, upperPart,
+} from './common.js';
 import { triangularSolve } from './triangular.js';
 
 /** The rows of each matrix in the order of `permutation` [.., m]. */
