@@ -24,6 +24,8 @@ export * from './products.js';
 export { cross, convolve, correlate, inner, kron, matvec, vdot, vecdot, vecmat, type ConvolveOptions, type CrossOptions, type ProductOptions } from './contractions.js';
 export * from './einsum.js';
 export * from './triangles.js';
+export * from './polynomials.js';
+export * from './functional.js';
 export * as linalg from './linalg/index.js';
 export { isArray } from '../array.js';
 
@@ -36,6 +38,7 @@ export const inf = Infinity;
 export const nan = NaN;
 export const pi = Math.PI;
 export const e = Math.E;
+export const eulerGamma = 0.5772156649015329;
 export const newaxis = null;
 /** The shape as a list. */
 export const shape = (x: Operand): number[] => [...asArray(x, 'jnp.shape').shape];
