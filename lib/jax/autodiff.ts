@@ -9,6 +9,7 @@ import { bind, currentFrame, evalJaxpr, read, trace, type Atom, type ClosedJaxpr
 import { isFloat } from './dtypes.js';
 import { dims } from './dims.js';
 import { execute } from './program.js';
+import { pruneConsts } from './programs.js';
 import { add } from './primitives/arithmetic.js';
 import type { Pullback } from './primitives/primitive.js';
 import { expandTo } from './primitives/shape.js';
@@ -48,6 +49,25 @@ export function vjpJaxpr(jaxpr: Jaxpr, inputs: readonly NDArray[], needed: reado
   };
 }
 
+/**
+ * Reverse mode as two programs: `forward` gives the outputs and what the pullback keeps, `backward` takes that and the
+ * cotangents which `given` marks, and gives the cotangents of the needed floating-point inputs.
+ */
+export function splitVjp(jaxpr: Jaxpr, needed: readonly boolean[], given: readonly boolean[]): { forward: Jaxpr; backward: Jaxpr } {
+  let backward!: Jaxpr;
+  const forward = trace((...xs) => {
+    const { outputs, pullback } = vjpJaxpr(jaxpr, xs, needed);
+    const { jaxpr: back, consts } = pruneConsts(trace((...cts) => {
+      let at = 0;
+      const results = pullback(given.map((g) => (g ? cts[at++] : null)));
+      return jaxpr.inputs.flatMap((v, i) => (needed[i] ? [results[i] ?? zeros(strong(v.aval))] : []));
+    }, jaxpr.outputs.filter((_, i) => given[i]).map((a) => strong(a.aval))));
+    backward = back;
+    return [...outputs, ...consts];
+  }, jaxpr.inputs.map((v) => v.aval));
+  return { forward: forward.jaxpr, backward };
+}
+
 const AsyncFunction = (async () => {}).constructor;
 /** Refuses what cannot be traced. */
 export function checkFunction(f: unknown, where: string): void {
@@ -62,10 +82,10 @@ export function toArrayLeaf(x: unknown, where: string): NDArray {
   throw new TypeError(`${where}: expected arrays and numbers in its tree, got ${typeof x}; convert lists and typed arrays with jnp.array, or mark the argument static.`);
 }
 
-const zeros = (a: Aval): NDArray => expandTo(new Scalar(0, a.dtype, false), a.shape);
-const strong = (a: Aval): Aval => (a.weak ? aval(a.shape, a.dtype) : a);
+export const zeros = (a: Aval): NDArray => expandTo(new Scalar(0, a.dtype, false), a.shape);
+export const strong = (a: Aval): Aval => (a.weak ? aval(a.shape, a.dtype) : a);
 
-interface Flat { readonly leaves: NDArray[]; readonly def: tree.TreeDef }
+export interface Flat { readonly leaves: NDArray[]; readonly def: tree.TreeDef }
 export function flattenArgs(args: readonly unknown[], where: string): Flat {
   const [leaves, def] = tree.flatten(args);
   return { leaves: leaves.map((x) => toArrayLeaf(x, where)), def };
@@ -90,7 +110,7 @@ export function apply({ jaxpr, consts }: ClosedJaxpr, inputs: readonly NDArray[]
 }
 
 export interface GradOptions { argnums?: number | readonly number[]; hasAux?: boolean }
-type Fn = (...args: any[]) => any;
+export type Fn = (...args: any[]) => any;
 
 /** As `jax.value_and_grad`: gives [value, gradients], or [[value, aux], gradients] with `hasAux`. */
 export function valueAndGrad(f: Fn, { argnums = 0, hasAux = false }: GradOptions = {}): Fn {

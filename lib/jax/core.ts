@@ -7,7 +7,7 @@ import { TracerError } from '../runtime/errors.js';
 import { NDArray, Scalar, aval, formatAval, type Aval } from './array.js';
 import { dims, type Shape } from './dims.js';
 import type { DType, TypedArray } from './dtypes.js';
-import type { Primitive } from './primitives/primitive.js';
+import type { MappedAxis, Primitive } from './primitives/primitive.js';
 
 /** A variable of a program. */
 export class Var {
@@ -71,6 +71,15 @@ export class Frame {
   }
 }
 
+/** The mapped axes that have names, innermost last. */
+const named: MappedAxis[] = [];
+/** The size of a mapped axis while a function under it is traced, null where there is none of that name. */
+export const axisSize = (name: string): number | null => named.findLast((a) => a.name === name)?.size ?? null;
+export function withAxis<T>(axis: MappedAxis, f: () => T): T {
+  named.push(axis);
+  try { return f(); } finally { named.pop(); }
+}
+
 let current: Frame | null = null;
 export const currentFrame = (): Frame | null => current;
 
@@ -127,17 +136,25 @@ export function read(env: ReadonlyMap<Var, NDArray>, atom: Atom): NDArray {
   return atom instanceof Literal ? new Scalar(atom.value, atom.aval.dtype, atom.aval.weak) : env.get(atom)!;
 }
 
-/** Applies a program to values: its equations are bound again, so it is inlined into the open trace. */
-export function evalJaxpr(jaxpr: Jaxpr, args: readonly NDArray[]): NDArray[] {
+/** Applies a program to values: its equations are bound again, so it is inlined into the open trace. `own` may answer for an equation. */
+export function evalJaxpr(jaxpr: Jaxpr, args: readonly NDArray[], own?: (e: Equation, values: readonly NDArray[]) => readonly NDArray[] | null): NDArray[] {
   const env = new Map<Var, NDArray>(jaxpr.inputs.map((v, i) => [v, args[i]]));
-  for (const { primitive, inputs, params, outputs } of jaxpr.equations) {
-    const values = bind(primitive, inputs.map((a) => read(env, a)), params);
+  for (const equation of jaxpr.equations) {
+    const { primitive, inputs, params, outputs } = equation;
+    const given = inputs.map((a) => read(env, a));
+    const values = own?.(equation, given) ?? bind(primitive, given, params);
     outputs.forEach((v, i) => env.set(v, values[i]));
   }
   return jaxpr.outputs.map((a) => read(env, a));
 }
 
+const functionIds = new WeakMap<object, number>();
+let nextFunctionId = 0;
 function formatParam(value: unknown): string {
+  if (typeof value === 'function') {
+    if (!functionIds.has(value)) functionIds.set(value, nextFunctionId++);
+    return `${value.name}#${functionIds.get(value)}`;
+  }
   if (globalThis.Array.isArray(value)) return `[${value.map(formatParam).join(',')}]`;
   if (typeof value === 'object' && value !== null && 'equations' in value) return `{ ${formatJaxpr(value as Jaxpr).replaceAll('\n', '\n  ')} }`;
   if (typeof value === 'object' && value !== null && !('factor' in value)) return `{${Object.entries(value).map(([k, v]) => `${k}=${formatParam(v)}`).join(' ')}}`;

@@ -10,6 +10,10 @@ import { bind } from '../core.js';
 import { isSymbolic } from '../dims.js';
 import { isFloat, type DType } from '../dtypes.js';
 
+/** The axis that `vmap` adds, with the name that collectives know it by. */
+export interface MappedAxis { readonly size: number; readonly name?: string }
+type Axis = number | null;
+
 /** Cotangents of the outputs, null where zero; gives those of the inputs, null where zero or not needed. */
 export type Pullback = (cotangents: (NDArray | null)[]) => (NDArray | null)[];
 
@@ -19,8 +23,12 @@ export interface Primitive<P = any> {
   shape(inputs: readonly Aval[], params: P): Aval[];
   /** Reverse mode. `needed` says of which inputs cotangents are wanted; null for primitives without derivative. */
   readonly vjp: null | ((inputs: readonly NDArray[], params: P, needed: readonly boolean[]) => { outputs: NDArray[]; pullback: Pullback });
+  /** Forward mode, null for a zero tangent; by default the transpose of `vjp`. */
+  readonly jvp?: (inputs: readonly NDArray[], tangents: readonly (NDArray | null)[], params: P) => { outputs: NDArray[]; tangents: (NDArray | null)[] };
   /** Inputs with their batch axis (null where unbatched) to outputs with theirs. */
-  batch(inputs: readonly NDArray[], axes: readonly (number | null)[], params: P): [NDArray[], (number | null)[]];
+  batch(inputs: readonly NDArray[], axes: readonly Axis[], params: P, mapped: MappedAxis): [NDArray[], Axis[]];
+  /** Means the program `params.jaxpr`, whose equations take its place before anything is lowered. */
+  readonly inline?: boolean;
   /** Writes ONNX nodes; gives the names of the outputs. */
   lower(g: Graph, inputs: readonly string[], params: P, types: Types): readonly string[];
   /** Elementwise primitives: their instruction in the fused operator. */

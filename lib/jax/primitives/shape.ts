@@ -72,6 +72,9 @@ export const expandP: Primitive<{ shape: Shape }> = primitive({
 /** NumPy's broadcast to a whole shape. */
 export const expandTo = (x: NDArray, shape: Shape): NDArray => (dims.equalShapes(x.shape, shape) ? x : bind(expandP, [x], { shape: [...shape] })[0]);
 
+/** A batch of `size` along the leading axis: the axis moved there, or the same value repeated where it has none. */
+export const inFront = (x: NDArray, axis: number | null, size: number): NDArray => (axis === null ? expandTo(x, [size, ...x.shape]) : moveAxis(x, axis, 0));
+
 interface SliceParams { readonly starts: readonly number[]; readonly limits: readonly number[]; readonly strides: readonly number[] }
 export const sliceP: Primitive<SliceParams> = primitive({
   name: 'slice',
