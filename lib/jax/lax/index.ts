@@ -25,6 +25,8 @@ export { pad, reshape, reverse as rev, slice, transpose } from '../primitives/sh
 export { argmax, argmin } from '../primitives/reduce.js';
 export * as linalg from './linalg.js';
 export * from './convolution.js';
+export * from './scatter.js';
+export * from './slicing.js';
 export * from './windows.js';
 
 /** 0, 1, 2, … `size - 1`. */

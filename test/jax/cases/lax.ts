@@ -1,4 +1,28 @@
 /** Slices, gathers, scatters, sorting and scans of jax.lax. */
-import type { Case } from './base.js';
+import { lax, numpy as jnp } from '../../../lib/jax/index.js';
+import { indices, moves, type Case } from './base.js';
 
-export const LAX: readonly Case[] = [];
+const { GatherDimensionNumbers: from, ScatterDimensionNumbers: into } = lax;
+/** A traced index, so that starts are no constants. */
+const at = (...xs: number[]) => { const i = indices(...xs); return i.index(0); };
+const table = (rows: number, ...xs: number[]) => jnp.reshape(indices(...xs), [rows, -1]);
+
+export const LAX: readonly Case[] = [
+  moves('dynamicSlice', (x) => lax.dynamicSlice(x, [at(1), 1, at(9)], [2, 2, 2]), [3, 3, 4]), moves('dynamicSlice by a vector', (x) => lax.dynamicSlice(x, indices(-2, 0), [1, 3]), [3, 3]),
+  moves('dynamicIndexInDim', (x) => lax.dynamicIndexInDim(x, at(-1), { axis: 1, keepdims: false }), [2, 3]), moves('dynamicSliceInDim', (x) => lax.dynamicSliceInDim(x, at(2), 2, { axis: -1 }), [2, 5]),
+  moves('dynamicUpdateSlice', (x, y) => lax.dynamicUpdateSlice(x, y, [at(1), at(7), 0]), [3, 3, 2], [2, 1, 2]), moves('dynamicUpdateIndexInDim', (x, y) => lax.dynamicUpdateIndexInDim(x, y, at(1), 0), [3, 2], [2]),
+  moves('dynamicUpdateSliceInDim', (x, y) => lax.dynamicUpdateSliceInDim(x, y, at(1), -1), [2, 4], [2, 2]), moves('sliceInDim', (x) => lax.sliceInDim(x, 1, -1, { stride: 2, axis: 1 }), [2, 6]), moves('indexInDim', (x) => lax.indexInDim(x, -1, { axis: 1 }), [2, 3]),
+  { name: 'dynamicSlice at a value', f: (x) => lax.dynamicSliceInDim(x, jnp.argmax(x), 2), shapes: [[5]], exact: true },
+  { name: 'dynamicUpdateSlice at a value', f: (x, y) => lax.dynamicUpdateSlice(x, y, [jnp.argmax(y), 0]), shapes: [[4, 3], [3, 1]], exact: true },
+  { ...moves('gather of rows', (x) => lax.gather(x, table(3, 2, 0, 7), from([1], [0], [0]), [1, 3]), [4, 3]), clamps: true }, moves('gather of windows', (x) => lax.gather(x, table(2, 1, 2, 0, 5), from([0, 2], [], [1, 0]), [2, 2], { mode: 'clip' }), [3, 4]),
+  moves('gather with fill', (x) => lax.gather(x, table(2, 1, 2, 0, 5), from([1, 2], [], [0, 1]), [2, 1], { mode: 'fill', fillValue: 3 }), [3, 4]),
+  moves('gather of a middle axis', (x) => lax.gather(x, table(2, 2, 0), from([0, 2], [1], [1]), [2, 1, 1]), [2, 3, 2]),
+  moves('gather in batches', (x) => lax.gather(x, table(2, 1, 0, 2, 2).reshape([2, 2, 1]), from([2], [1], [1], { operandBatchingDims: [0], startIndicesBatchingDims: [0] }), [1, 1, 2]), [2, 3, 2]),
+  moves('indexTake', (x) => lax.indexTake(x, [indices(0, -1), indices(1, 1)], [0, 2]), [2, 3, 2]),
+  moves('scatter', (x, y) => lax.scatter(x, table(3, 1, 9, 1), y, into([1], [0], [0])), [4, 3], [3, 3]), moves('scatter of windows', (x, y) => lax.scatter(x, table(2, 0, 1, 5, 5), y, into([1, 2], [], [0, 1]), { mode: 'clip' }), [4, 5], [2, 2, 2]),
+  { name: 'scatterAdd', f: (x, y) => lax.scatterAdd(x, table(3, 0, 2, 2), y, into([0], [1], [1])), shapes: [[2, 3], [2, 3]], smooth: true },
+  { name: 'scatterAdd of parts', f: (x, y) => lax.scatterAdd(x, table(2, 1, 0), y, into([1], [0], [0])), shapes: [[2, 3], [2, 2]], smooth: true },
+  { name: 'scatterSub', f: (x, y) => lax.scatterSub(x, table(2, 0, -1), y, into([], [0], [0])), shapes: [[3], [2]], smooth: true }, { name: 'scatterMul', f: (x, y) => lax.scatterMul(x, table(2, 0, 0), y, into([], [0], [0])), shapes: [[3], [2]], smooth: true },
+  { name: 'scatterMax', f: (x, y) => lax.scatterMax(x, table(2, 0, 1), y, into([], [0], [0])), shapes: [[3], [2]] }, { name: 'scatterMin', f: (x, y) => lax.scatterMin(x, table(2, 0, 1), y, into([], [0], [0])), shapes: [[3], [2]] },
+  { name: 'scatterApply', f: (x) => lax.scatterApply(x, table(2, 2, 0), (v) => lax.mul(v, v), into([1], [0], [0]), { updateShape: [2, 2] }), shapes: [[3, 2]], smooth: true },
+];
