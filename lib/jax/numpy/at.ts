@@ -10,7 +10,7 @@ import { scatter, type ScatterMode } from '../primitives/scatter.js';
 import * as shape from '../primitives/shape.js';
 import { array, onesLike } from './creation.js';
 import { box, combined, cuts, index, indexedInFront, placed, planIndex, type Index, type IndexPlan } from './index-with.js';
-import { either, filler } from './promotion.js';
+import { either, filler, promoteOperands } from './promotion.js';
 import { add, divide, maximum, minimum, multiply, negative, power } from './ufuncs.js';
 
 /** What happens at indices out of range: updates are dropped ('drop', 'fill') or go to the nearest element ('clip'); reads as `GetOptions` say. */
@@ -98,13 +98,15 @@ export function at(x: NDArray, ...given: Index[]): IndexUpdate {
   const update = (name: string, values: Operand, how: ScatterMode, options?: UpdateOptions): NDArray => {
     const { mode } = checkOptions(`at.${name}`, options, UPDATE);
     checkMode(`at.${name}`, mode);
-    const v = convertElementType(asArray(values, `at.${name}`), y.dtype);
+    // Computed in the common dtype; the result has the array's.
+    const [wide, v] = promoteOperands(`at.${name}`, y, values);
+    const out = (z: NDArray) => convertElementType(z, y.dtype);
     const mask = loneMask(y, given);
-    if (mask && v.ndim <= y.ndim - mask.ndim) return either('at', shape.reshape(mask, [...mask.shape, ...y.shape.slice(mask.ndim).map(() => 1)]), COMBINE[how](y, fit(`at.${name}`, v, y.shape.slice(mask.ndim))), y);
+    if (mask && v.ndim <= y.ndim - mask.ndim) return out(either('at', shape.reshape(mask, [...mask.shape, ...y.shape.slice(mask.ndim).map(() => 1)]), COMBINE[how](wide, fit(`at.${name}`, v, y.shape.slice(mask.ndim))), wide));
     const plan = planIndex(`at.${name}`, y.shape, lenient(mode));
-    const part = box(y, plan);
+    const part = box(wide, plan);
     const changed = plan.arrays.length ? scatterPart(`at.${name}`, part, plan, v, how, mode === 'clip') : COMBINE[how](part, fit(`at.${name}`, v, part.shape));
-    return replaceBox(y, plan, changed);
+    return out(replaceBox(wide, plan, changed));
   };
   const self: IndexUpdate = {
     get(options) {

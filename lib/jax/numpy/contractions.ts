@@ -12,17 +12,7 @@ import { asArray, type Operand } from '../primitives/primitive.js';
 import { expandTo, moveAxis, reduceSum, reshape, reverse, slice } from '../primitives/shape.js';
 import { concatenate } from './joining.js';
 import { matmul } from './products.js';
-import { inexact, promoteOperands } from './promotion.js';
-
-/** `precision` is taken for compatibility: products are computed in their dtype. */
-export interface ProductOptions { precision?: unknown; preferredElementType?: DType | null }
-const PRODUCT = ['precision', 'preferredElementType'] as const;
-/** The operands in their common dtype, or in the one wanted. */
-export function factors(where: string, x: Operand, y: Operand, options: ProductOptions | undefined): NDArray[] {
-  const { preferredElementType: to } = checkOptions(where, options, PRODUCT);
-  if (to === undefined || to === null) return promoteOperands(where, x, y);
-  return [x, y].map((v) => convertElementType(asArray(v, where), checkDType(to, where)));
-}
+import { PRODUCT, factors, inexact, promoteOperands, type ProductOptions } from './promotion.js';
 
 /** Σ x·y over the last axis of both; other axes side by side. */
 export function inner(x: Operand, y: Operand, options?: ProductOptions): NDArray {

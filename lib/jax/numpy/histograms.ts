@@ -99,12 +99,13 @@ export function histogramdd(sample: Operand, options?: HistogramddOptions): [NDA
     inside = inside ? lax.bitwiseAnd(inside, lax.ge(bin, 0)) : lax.ge(bin, 0);
     at = lax.add(lax.mul(at, sizes[k]), bin);
   });
-  const w = weightsOf('jnp.histogramdd', weights, points);
+  const w = weights === null ? expandTo(new Scalar(1, 'int32', false), [n]) : weightsOf('jnp.histogramdd', weights, points);
   const flat = scatter(zeros([dims.size(sizes)], w), lax.select(inside!, at, new Scalar(-1, 'int32', false)), w, 'add');
   const counts = reshape(flat, sizes);
   if (!density) return [counts, edges];
-  const total = sum(counts);
-  return [edges.reduce((h, e, k) => lax.div(h, reshape(diff(e), sizes.map((s, i) => (i === k ? s : 1)))), lax.div(counts, total)), edges];
+  const weighed = convertElementType(counts, points.dtype);
+  const total = sum(weighed);
+  return [edges.reduce((h, e, k) => lax.div(h, reshape(diff(e), sizes.map((s, i) => (i === k ? s : 1)))), lax.div(weighed, total)), edges];
 }
 /** [counts, edges of x, edges of y] of points (x, y). */
 export function histogram2d(x: Operand, y: Operand, options?: HistogramddOptions): [NDArray, NDArray, NDArray] {

@@ -5,6 +5,7 @@ import { NDArray, Scalar } from '../array.js';
 import { canonicalAxis } from '../dims.js';
 import { DTYPES, isInteger, isUnsigned, type DType } from '../dtypes.js';
 import * as lax from '../primitives/arithmetic.js';
+import { populationCount } from '../primitives/bits.js';
 import { convertElementType } from '../primitives/convert.js';
 import { iota } from '../primitives/indexing.js';
 import { asArray, type Operand } from '../primitives/primitive.js';
@@ -44,6 +45,12 @@ export const bitwiseRightShift = rightShift;
 export const bitwiseNot = unary('bitwiseNot', (x) => { requireIntegers('jnp.bitwiseNot', x); return lax.bitwiseNot(x); });
 export const invert = bitwiseNot;
 export const bitwiseInvert = bitwiseNot;
+
+/** How many bits of |x| are set, uint8. */
+export const bitwiseCount = unary('bitwiseCount', (x) => {
+  requireIntegers('jnp.bitwiseCount', x);
+  return convertElementType(populationCount(x.dtype === 'bool' ? convertElementType(x, 'uint8') : isUnsigned(x.dtype) ? x : lax.abs(x)), 'uint8');
+});
 
 /** The greatest common divisor, by Euclid's steps: as many as the widest pair of the dtype needs. */
 export const gcd = binary('gcd', (x, y) => {

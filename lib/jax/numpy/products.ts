@@ -9,13 +9,13 @@ import { iota } from '../primitives/indexing.js';
 import { asArray, type Operand } from '../primitives/primitive.js';
 import { expandTo, pad, reshape, slice, transpose } from '../primitives/shape.js';
 import { sum } from './reductions.js';
-import { promoteOperands } from './promotion.js';
+import { PRODUCT, factors, promoteOperands, type ProductOptions } from './promotion.js';
 
 const range = (n: number, from = 0): number[] => [...globalThis.Array(n).keys()].map((i) => i + from);
 
 /** NumPy's dot: the last axis of `x` with the last but one of `y`, other axes side by side. */
-export function dot(x: Operand, y: Operand): NDArray {
-  const [a, b] = promoteOperands('jnp.dot', x, y);
+export function dot(x: Operand, y: Operand, options?: ProductOptions): NDArray {
+  const [a, b] = factors('jnp.dot', x, y, options);
   if (a.ndim === 0 || b.ndim === 0) return mul(a, b);
   return contracted('jnp.dot', a, b, [a.ndim - 1], [Math.max(0, b.ndim - 2)]);
 }
@@ -30,8 +30,8 @@ function contracted(where: string, a: NDArray, b: NDArray, i: number[], j: numbe
 }
 
 /** Matrix product over the last two axes; leading axes broadcast. */
-export function matmul(x: Operand, y: Operand): NDArray {
-  const [a, b] = promoteOperands('jnp.matmul', x, y);
+export function matmul(x: Operand, y: Operand, options?: ProductOptions): NDArray {
+  const [a, b] = factors('jnp.matmul', x, y, options);
   if (a.ndim === 0 || b.ndim === 0) throw new ShapeError('jnp.matmul: expected arrays of rank 1 or more, got a scalar; use jnp.multiply.');
   if (b.ndim <= 2) return contracted('jnp.matmul', a, b, [a.ndim - 1], [Math.max(0, b.ndim - 2)]);
   if (a.ndim === 1) return matmulRow(a, b);
@@ -45,11 +45,17 @@ const matmulRow = (a: NDArray, b: NDArray): NDArray => {
   return reshape(out, [...out.shape.slice(0, -2), out.shape[out.ndim - 1]]);
 };
 
+type AxisList = number | readonly number[];
 /** Contracts the last `axes` of `x` with the first of `y`, or the axes listed for each. */
-export function tensordot(x: Operand, y: Operand, options?: { axes?: number | readonly [readonly number[], readonly number[]] }): NDArray {
-  const { axes = 2 } = checkOptions('jnp.tensordot', options, ['axes']);
-  const [a, b] = promoteOperands('jnp.tensordot', x, y);
-  const [i, j] = typeof axes === 'number' ? [range(axes, a.ndim - axes), range(axes)] : [[...axes[0]], [...axes[1]]];
+export function tensordot(x: Operand, y: Operand, options?: { axes?: number | readonly [AxisList, AxisList] } & ProductOptions): NDArray {
+  const { axes = 2, ...rest } = checkOptions('jnp.tensordot', options, ['axes', ...PRODUCT]);
+  const [a, b] = factors('jnp.tensordot', x, y, rest);
+  if (typeof axes === 'number') {
+    if (!Number.isInteger(axes) || axes < 0 || axes > Math.min(a.ndim, b.ndim)) throw new ShapeError(`jnp.tensordot: ${axes} axes cannot be contracted of ${formatShape(a.shape)} and ${formatShape(b.shape)}.`);
+    return contracted('jnp.tensordot', a, b, range(axes, a.ndim - axes), range(axes));
+  }
+  const [i, j] = axes.map((list, k) => (typeof list === 'number' ? [list] : [...list]).map((axis) => canonicalAxis(axis, (k ? b : a).ndim, 'jnp.tensordot')));
+  if (axes.length !== 2 || i.length !== j.length) throw new ShapeError(`jnp.tensordot: axes must be two lists of one length, got ${JSON.stringify(axes)}.`);
   return contracted('jnp.tensordot', a, b, i, j);
 }
 export const outer = (x: Operand, y: Operand): NDArray => {

@@ -1,8 +1,9 @@
 /** How operands come to their common dtype; functions of one and two arrays that do so. Not part of the public API. */
 import { ShapeError, ValueError } from '../../runtime/errors.js';
+import { checkOptions } from '../../runtime/options.js';
 import { NDArray, Scalar } from '../array.js';
 import type { Shape } from '../dims.js';
-import { DTYPES, isFloat, isInteger, isUnsigned, promote, toInexact, type DType } from '../dtypes.js';
+import { DTYPES, checkDType, isFloat, isInteger, isUnsigned, promote, toInexact, type DType } from '../dtypes.js';
 import * as lax from '../primitives/arithmetic.js';
 import { convertElementType } from '../primitives/convert.js';
 import { asArray, type Operand } from '../primitives/primitive.js';
@@ -49,4 +50,14 @@ export function checkShape(where: string, shape: unknown): Shape {
   const list = typeof shape === 'number' ? [shape] : shape;
   if (!globalThis.Array.isArray(list) || list.some((d) => typeof d === 'number' && !(Number.isInteger(d) && d >= 0))) throw new ShapeError(`${where}: a shape is a list of whole numbers, got ${JSON.stringify(shape)}.`);
   return list as Shape;
+}
+
+/** `precision` is taken for compatibility: products are computed in their dtype. */
+export interface ProductOptions { precision?: unknown; preferredElementType?: DType | null }
+export const PRODUCT = ['precision', 'preferredElementType'] as const;
+/** The operands in their common dtype, or in the one wanted. */
+export function factors(where: string, x: Operand, y: Operand, options: ProductOptions | undefined): NDArray[] {
+  const { preferredElementType: to } = checkOptions(where, options, PRODUCT);
+  if (to === undefined || to === null) return promoteOperands(where, x, y);
+  return [x, y].map((v) => convertElementType(asArray(v, where), checkDType(to, where)));
 }

@@ -11,7 +11,7 @@ import { exp, log, sqrt } from '../primitives/functions.js';
 import { gatherAlong } from '../primitives/indexing.js';
 import { asArray, type Operand } from '../primitives/primitive.js';
 import * as reduce from '../primitives/reduce.js';
-import { expandTo, reduceSum, reshape, reverse, sizeP } from '../primitives/shape.js';
+import { concatenate, expandTo, reduceSum, reshape, reverse, sizeP, slice } from '../primitives/shape.js';
 
 export type Axis = number | readonly number[] | null;
 /** `where` says which elements count (it broadcasts); `initial` is one more element. */
@@ -94,10 +94,10 @@ export function mean(x: Operand, options?: Omit<ReduceOptions, 'initial'>): NDAr
   return convertElementType(lax.div(total, n), y.dtype);
 }
 
-export interface VarOptions extends Omit<ReduceOptions, 'initial'> { ddof?: number }
-/** The variance: mean of squared distances from the mean, in two passes. */
+export interface VarOptions extends Omit<ReduceOptions, 'initial'> { ddof?: number; correction?: number }
+/** The variance: mean of squared distances from the mean, in two passes; `ddof` (or `correction`) is taken from the number of elements. */
 export function variance(x: Operand, options?: VarOptions): NDArray {
-  const { axis, keepdims = false, ddof = 0, dtype, where: mask } = checkOptions('jnp.var', options, ['axis', 'keepdims', 'dtype', 'where', 'ddof']);
+  const { axis, keepdims = false, correction, ddof = correction ?? 0, dtype, where: mask } = checkOptions('jnp.var', options, ['axis', 'keepdims', 'dtype', 'where', 'ddof', 'correction']);
   const given = asArray(x, 'jnp.var');
   const narrow = asFloat(dtype ? convertElementType(given, dtype) : given);
   const y = inFull(narrow);
@@ -159,6 +159,29 @@ export function sort(x: Operand, options?: SortOptions): NDArray {
   const { y, at, descending } = sortable('jnp.sort', x, options);
   return gatherAlong(y, argsort(y, { axis: at, descending }), at);
 }
+
+/** The smallest k + 1 elements along `axis` in order, the (k + 1)-th at its place; behind them the larger ones. */
+export function partition(x: Operand, kth: number, options?: { axis?: number }): NDArray {
+  const { at, first, k } = parted('jnp.partition', x, kth, options);
+  const y = gatherAlong(asArray(x, 'jnp.partition'), first, at);
+  const [low, high] = halves(y, at, k);
+  return concatenate([low, reverse(high, [at])], at);
+}
+/** The positions of `partition`'s elements, int32; those of the larger ones in order. */
+export function argpartition(x: Operand, kth: number, options?: { axis?: number }): NDArray {
+  const { at, first, k } = parted('jnp.argpartition', x, kth, options);
+  const [low, high] = halves(first, at, k);
+  return concatenate([low, sort(high, { axis: at })], at);
+}
+function parted(where: string, x: Operand, kth: number, options: { axis?: number } | undefined): { at: number; first: NDArray; k: number } {
+  const y = asArray(x, where);
+  const at = canonicalAxis(checkOptions(where, options, ['axis']).axis ?? -1, y.ndim, where);
+  return { at, first: reduce.argsort(y, at), k: canonicalAxis(kth, y.shape[at], where) + 1 };
+}
+const halves = (x: NDArray, axis: number, k: number): [NDArray, NDArray] => {
+  const part = (from: number, to: number) => slice(x, x.shape.map((_, i) => (i === axis ? from : 0)), x.shape.map((d, i) => (i === axis ? to : d)));
+  return [part(0, k), part(k, x.shape[axis])];
+};
 
 export interface LogSumExpOptions { axis?: Axis; keepdims?: boolean; b?: Operand; where?: Operand; returnSign?: boolean }
 /** log Σ b·exp(x), shifted by the largest element; [log |Σ|, sign] with `returnSign`. */

@@ -99,7 +99,7 @@ export function digitize(x: Operand, bins: Operand, options?: { right?: boolean;
   if (n === 0) return expandTo(int(0), asArray(x, 'jnp.digitize').shape);
   const rising = lax.ge(gather(edges, int(n - 1), 0), gather(edges, int(0), 0));
   const back = gather(edges, lax.sub(n - 1, iota('int32', [n])), 0);
-  return lax.select(rising, searchsorted(edges, x, { side }), lax.sub(n, searchsorted(back, x, { side: right ? 'right' : 'left' })));
+  return lax.select(rising, searchsorted(edges, x, { side }), lax.sub(n, searchsorted(back, x, { side })));
 }
 
 /** For each element the first choice whose condition holds, else `default`. */

@@ -129,15 +129,14 @@ function chosen(where: string, a: NDArray, keep: (sorted: NDArray) => NDArray, a
   const flat = ravel(a);
   const sorted = assumeUnique ? flat : sort(flat);
   const mask = assumeUnique ? keep(sorted) : lax.bitwiseAnd(firsts(sorted, true), keep(sorted));
-  const fill = options.fillValue ?? (options.size === undefined || options.size === null ? null : 0);
-  return picked(where, sorted, mask, { size: options.size ?? null, fillValue: fill });
+  return picked(where, sorted, mask, options);
 }
 interface TwoSetsOptions extends SetOptions { assumeUnique?: boolean }
 /** The elements of `x` that are not in `y`, each once and in order; as they come with `assumeUnique`. Filled with 0. */
 export function setdiff1d(x: Operand, y: Operand, options?: TwoSetsOptions): NDArray {
   const { assumeUnique = false, ...rest } = checkOptions('jnp.setdiff1d', options, ['assumeUnique', ...SET]);
   const [a, b] = promoteOperands('jnp.setdiff1d', x, y);
-  return chosen('jnp.setdiff1d', a, (s) => lax.bitwiseNot(among(s, b)), assumeUnique, rest);
+  return chosen('jnp.setdiff1d', a, (s) => lax.bitwiseNot(among(s, b)), assumeUnique, { size: rest.size, fillValue: rest.fillValue ?? 0 });
 }
 /** The elements of either that are not in both, in order. */
 export function setxor1d(x: Operand, y: Operand, options?: TwoSetsOptions): NDArray {
@@ -155,8 +154,7 @@ export function intersect1d(x: Operand, y: Operand, options?: TwoSetsOptions & {
   const sorted = gather(a, order, 0);
   const mask = lax.bitwiseAnd(firsts(sorted, true), among(sorted, b));
   const total = sizeOf('jnp.intersect1d', mask, size);
-  const filled = size === undefined || size === null ? null : 0;
-  const values = picked('jnp.intersect1d', sorted, mask, { size: total, fillValue: fillValue ?? filled });
+  const values = picked('jnp.intersect1d', sorted, mask, { size: total, fillValue });
   if (!returnIndices) return values;
   const there = lax.lt(iota('int32', [total]), count(mask));
   const behind = (v: NDArray, n: number) => lax.select(there, v, new Scalar(n, 'int32', false));

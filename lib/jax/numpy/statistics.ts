@@ -69,8 +69,8 @@ function between(q: NDArray, n: NDArray, method: QuantileMethod): { low: NDArray
   if (method === 'closest_observation') {
     const at = lax.sub(times, 1.5);
     const down = lax.floor(at);
-    const even = lax.eq(lax.sub(down, lax.mul(lax.floor(lax.mul(down, 0.5)), 2)), 0);
-    return fixed(lax.select(lax.bitwiseAnd(lax.eq(at, down), even), down, lax.add(down, 1)));
+    const odd = lax.ne(lax.sub(down, lax.mul(lax.floor(lax.mul(down, 0.5)), 2)), 0);
+    return fixed(lax.select(lax.bitwiseAnd(lax.eq(at, down), odd), down, lax.add(down, 1)));
   }
   if (method === 'averaged_inverted_cdf') {
     const at = lax.sub(times, 1);

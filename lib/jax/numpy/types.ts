@@ -4,6 +4,14 @@ import { checkOptions } from '../../runtime/options.js';
 import { NDArray, isArray, scalar } from '../array.js';
 import { DTYPES, checkDType, isFloat, isInteger, isUnsigned, promote, promoteDTypes, type DType } from '../dtypes.js';
 
+// The dtypes by their names: `x.astype(jnp.float16)`.
+const named = <D extends DType>(d: D): D => d;
+export const [float16, bfloat16, float32, float64] = [named('float16'), named('bfloat16'), named('float32'), named('float64')];
+export const [int8, int16, int32, int64] = [named('int8'), named('int16'), named('int32'), named('int64')];
+export const [uint8, uint16, uint32, uint64] = [named('uint8'), named('uint16'), named('uint32'), named('uint64')];
+export const bool_ = named('bool');
+export { bool_ as bool };
+
 export interface FloatInfo { dtype: DType; bits: number; eps: number; epsneg: number; max: number; min: number; tiny: number; smallestNormal: number; smallestSubnormal: number; resolution: number; precision: number; nmant: number; nexp: number }
 /** The limits of a floating-point dtype. */
 export function finfo(dtype: DType): FloatInfo {

@@ -35,6 +35,8 @@ export const remainder = binary('remainder', (x, y) => {
   return lax.select(lax.bitwiseAnd(lax.ne(r, 0), lax.ne(lax.lt(r, 0), lax.lt(y, 0))), lax.add(r, y), r);
 });
 export const mod = remainder;
+/** [floorDivide, remainder]. */
+export const divmod = (x: Operand, y: Operand): [NDArray, NDArray] => [floorDivide(x, y), remainder(x, y)];
 /** Whole-number exponents of numbers multiply; others use `pow`. */
 export function power(x: Operand, y: Operand): NDArray {
   if (typeof y === 'number' && Number.isInteger(y)) return integerPower(asArray(x, 'jnp.power'), y);
@@ -63,6 +65,7 @@ function integerPower(x: NDArray, n: number): NDArray {
     if ((k >>= 1) === 0) return result!;
   }
 }
+export { power as pow };
 export const floatPower = (x: Operand, y: Operand): NDArray => { const [a, b] = inexact('jnp.floatPower', x, y); return lax.pow(a, b); };
 export const maximum = binary('maximum', lax.max);
 export const minimum = binary('minimum', lax.min);
@@ -72,7 +75,9 @@ export const less = binary('less', lax.lt);
 export const lessEqual = binary('lessEqual', lax.le);
 export const greater = binary('greater', lax.gt);
 export const greaterEqual = binary('greaterEqual', lax.ge);
+/** The angle of the point (y, x): the ordinate comes first. */
 export const arctan2 = (x: Operand, y: Operand): NDArray => { const [a, b] = inexact('jnp.arctan2', x, y); return lax.atan2(a, b); };
+export { arctan2 as atan2 };
 export const bitwiseAnd = binary('bitwiseAnd', lax.bitwiseAnd);
 export const bitwiseOr = binary('bitwiseOr', lax.bitwiseOr);
 export const bitwiseXor = binary('bitwiseXor', lax.bitwiseXor);
@@ -101,6 +106,7 @@ export function round(x: Operand, options?: { decimals?: number }): NDArray {
   const wide = convertElementType(y, y.dtype === 'float64' ? 'float64' : 'float32');
   return convertElementType(lax.div(lax.round(lax.mul(wide, 10 ** decimals)), 10 ** decimals), y.dtype);
 }
+export { round as around };
 export const trunc = unary('trunc', lax.truncate);
 export const exp = float('exp', functions.exp);
 export const log = float('log', functions.log);
@@ -113,6 +119,17 @@ export const tanh = float('tanh', functions.tanh);
 export const sin = float('sin', functions.sin);
 export const cos = float('cos', functions.cos);
 export const tan = float('tan', functions.tan);
+export const sinh = float('sinh', functions.sinh);
+export const cosh = float('cosh', functions.cosh);
+export const arcsin = float('arcsin', functions.asin);
+export const arccos = float('arccos', functions.acos);
+export const arctan = float('arctan', functions.atan);
+export const arcsinh = float('arcsinh', functions.asinh);
+export const arccosh = float('arccosh', functions.acosh);
+export const arctanh = float('arctanh', functions.atanh);
+export { arcsin as asin, arccos as acos, arctan as atan, arcsinh as asinh, arccosh as acosh, arctanh as atanh };
+export const cbrt = float('cbrt', functions.cbrt);
+export const exp2 = float('exp2', functions.exp2);
 export const reciprocal = float('reciprocal', (x) => lax.div(1, x));
 export const isfinite = unary('isfinite', (x) => (isFloat(x.dtype) ? lax.isFinite(x) : lax.eq(x, x)));
 export const isnan = unary('isnan', (x) => lax.ne(x, x));

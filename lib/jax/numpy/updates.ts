@@ -67,8 +67,8 @@ export function insert(x: Operand, obj: Positions, values: Operand, options?: { 
   const single = typeof obj === 'number' || (obj instanceof NDArray && obj.ndim === 0);
   let v = convertElementType(asArray(values, 'jnp.insert'), z.dtype);
   // One position takes all values; several take one each.
-  if (single && v.ndim > 0) v = moveAxis(v, 0, axis === null ? 0 : Math.max(0, at - (z.ndim - v.ndim)));
-  const count = single ? (v.ndim === z.ndim ? v.shape[at] : v.ndim === 0 || z.ndim > 1 ? 1 : v.size) : places.length;
+  if (single) v = moveAxis(reshape(v, [...globalThis.Array<number>(Math.max(0, z.ndim - v.ndim)).fill(1), ...v.shape]), 0, at);
+  const count = single ? v.shape[at] : places.length;
   const piece = expandTo(v, z.shape.map((d, i) => (i === at ? count : d)));
   const targets = single ? range(count).map((i) => places[0] + i) : [];
   if (!single) places.map((p, i) => ({ p, i })).sort((a, b) => a.p - b.p || a.i - b.i).forEach(({ p, i }, k) => { targets[i] = p + k; });
@@ -97,7 +97,7 @@ export function putAlongAxis(x: Operand, indices: Operand, values: Operand, axis
   const v = expandTo(convertElementType(asArray(values, 'jnp.putAlongAxis'), z.dtype), shape);
   return reshape(scatter(reshape(z, [z.size]), reshape(to, [dims.size(shape)]), reshape(v, [dims.size(shape)]), 'set'), y.shape);
 }
-/** Elements, counted in a row, replaced by `v`, which is repeated as needed; out of range: clipped, wrapped, or dropped by default. */
+/** Elements, counted in a row, replaced by `v`, which is repeated as needed. Negative indices count from the end, but for 'clip'; those out of range are clipped, or wrapped. */
 export function put(x: Operand, ind: Operand, v: Operand, options?: { mode?: 'clip' | 'wrap' | null; inplace?: boolean }): NDArray {
   const { mode = null, inplace } = checkOptions('jnp.put', options, ['mode', 'inplace']);
   notInPlace('jnp.put', inplace);
@@ -108,7 +108,7 @@ export function put(x: Operand, ind: Operand, v: Operand, options?: { mode?: 'cl
   const n = y.size;
   if (at.size === 0 || values.size === 0) return y;
   const turned = (i: NDArray) => { const r = lax.rem(i, n); return lax.select(lax.lt(r, 0), lax.add(r, n), r); };
-  const where = mode === 'clip' ? lax.min(lax.max(at, 0), n - 1) : mode === 'wrap' ? turned(at) : lax.select(lax.lt(at, 0), lax.add(at, n), at);
+  const where = mode === 'wrap' ? turned(at) : lax.min(lax.max(mode === 'clip' ? at : lax.select(lax.lt(at, 0), lax.add(at, n), at), 0), n - 1);
   return reshape(scatter(ravel(y), convertElementType(where, 'int32'), convertElementType(repeated(values, at.size), y.dtype), 'set'), y.shape);
 }
 const repeated = (v: NDArray, n: number): NDArray => gather(v, lax.rem(iota('int32', [n]), new Scalar(v.size, 'int32', false)), 0);
