@@ -10,7 +10,6 @@
 #include "../ort_api.h"
 #include "access.h"
 #include "host.h"
-#include "threefry.h"
 
 namespace hokku {
 
@@ -68,13 +67,6 @@ class ContextHost : public Host {
     tensor.shape = {shape, rank};
     if (type) *type = got;
     return tensor;
-  }
-
-  Key key(size_t index) {
-    const Tensor tensor = input(index);
-    if (elementCount(tensor.shape) != 2) throw std::invalid_argument("a key has 2 words");
-    const auto* words = static_cast<const uint32_t*>(tensor.data);
-    return {{words[0], words[1]}};
   }
 
  private:

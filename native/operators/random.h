@@ -1,13 +1,41 @@
-// hokku.RandomBits, RandomSplit and RandomFoldIn.
+// hokku.RandomBits, RandomSplit and RandomFoldIn. Keys are uint32 [..., 2]: the results of many stand one behind the other.
 #pragma once
 
 #include <algorithm>
+#include <span>
 #include <stdexcept>
 
 #include "../kernels/context.h"
 #include "../kernels/threefry.h"
 
 namespace hokku {
+
+// The keys of input 0: two words each.
+struct Keys {
+  std::span<const Key> all;
+  std::span<const int64_t> batch;
+
+  explicit Keys(const Tensor& tensor) {
+    if (tensor.shape.empty() || tensor.shape.back() != 2) throw std::invalid_argument("a key has 2 words");
+    batch = tensor.shape.first(tensor.shape.size() - 1);
+    all = {static_cast<const Key*>(tensor.data), elementCount(batch)};
+  }
+  Shape shapeOf(std::span<const int64_t> one) const {
+    Shape shape(batch.begin(), batch.end());
+    shape.insert(shape.end(), one.begin(), one.end());
+    return shape;
+  }
+};
+inline void inferPerKey(const Inference& inference, int64_t type, std::span<const int64_t> one) {
+  InferredShape shape = inference.input(0);
+  if (!shape.known || shape.dims.empty()) return;
+  shape.type = type;
+  shape.dims.pop_back();
+  shape.names.pop_back();
+  shape.dims.insert(shape.dims.end(), one.begin(), one.end());
+  shape.names.resize(shape.dims.size());
+  inference.setOutput(0, shape);
+}
 
 struct RandomBitsOp {
   static constexpr const char* kName = "RandomBits";
@@ -42,15 +70,17 @@ struct RandomBitsOp {
 
   void compute(const OrtApi* api, OrtKernelContext* context) const {
     ContextHost host(api, context);
-    const Key key = host.key(0);
-    randomBits(key, elementCount(shape_), width_, partitionable_, host.output(0, shape_), host);
+    const Keys keys(host.input(0));
+    const size_t count = elementCount(shape_), bytes = count * static_cast<size_t>(width_) / 8;
+    auto* out = static_cast<char*>(host.output(0, keys.shapeOf(shape_)));
+    for (const Key key : keys.all) {
+      randomBits(key, count, width_, partitionable_, out, host);
+      out += bytes;
+    }
   }
 
   static void infer(const Inference& inference) {
-    InferredShape shape;
-    shape.type = typeOfWidth(inference.integer("width"));
-    shape.dims = inference.ints("shape");
-    inference.setOutput(0, shape);
+    inferPerKey(inference, typeOfWidth(inference.integer("width")), inference.ints("shape"));
   }
 
  private:
@@ -73,13 +103,18 @@ struct RandomSplitOp {
 
   void compute(const OrtApi* api, OrtKernelContext* context) const {
     ContextHost host(api, context);
-    const Key key = host.key(0);
+    const Keys keys(host.input(0));
     const int64_t shape[] = {num_, 2};
-    splitKey(key, static_cast<size_t>(num_), partitionable_, static_cast<uint32_t*>(host.output(0, shape)), host);
+    auto* out = static_cast<uint32_t*>(host.output(0, keys.shapeOf(shape)));
+    for (const Key key : keys.all) {
+      splitKey(key, static_cast<size_t>(num_), partitionable_, out, host);
+      out += 2 * num_;
+    }
   }
 
   static void infer(const Inference& inference) {
-    inference.setOutput(0, {ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT32, {inference.integer("num"), 2}, {}, true});
+    const int64_t shape[] = {inference.integer("num"), 2};
+    inferPerKey(inference, ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT32, shape);
   }
 
  private:
@@ -98,15 +133,17 @@ struct RandomFoldInOp {
 
   void compute(const OrtApi* api, OrtKernelContext* context) const {
     ContextHost host(api, context);
+    const Keys keys(host.input(0));
     const Tensor data = host.input(1);
-    if (elementCount(data.shape) != 1) throw std::invalid_argument("hokku.RandomFoldIn: data is not a scalar");
-    const Key folded = foldIn(host.key(0), *static_cast<const uint32_t*>(data.data));
+    if (elementCount(data.shape) != keys.all.size()) throw std::invalid_argument("hokku.RandomFoldIn: expected one number for each key");
     const int64_t shape[] = {2};
-    std::copy_n(folded.words, 2, static_cast<uint32_t*>(host.output(0, shape)));
+    auto* out = static_cast<Key*>(host.output(0, keys.shapeOf(shape)));
+    for (size_t i = 0; i < keys.all.size(); i++) out[i] = foldIn(keys.all[i], static_cast<const uint32_t*>(data.data)[i]);
   }
 
   static void infer(const Inference& inference) {
-    inference.setOutput(0, {ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT32, {2}, {}, true});
+    const int64_t shape[] = {2};
+    inferPerKey(inference, ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT32, shape);
   }
 };
 

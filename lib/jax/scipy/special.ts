@@ -2,7 +2,7 @@
 import { ValueError } from '../../runtime/errors.js';
 import { checkOptions } from '../../runtime/options.js';
 import { Scalar, type NDArray } from '../array.js';
-import * as soft from '../nn.js';
+import * as soft from '../nn/index.js';
 import { abs, add, bitwiseAnd, bitwiseOr, div, eq, floor, ge, gt, le, lt, mul, ne, neg, rem, select, sub } from '../primitives/arithmetic.js';
 import * as functions from '../primitives/functions.js';
 import * as special from '../primitives/special.js';
