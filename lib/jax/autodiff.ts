@@ -49,6 +49,15 @@ export function vjpJaxpr(jaxpr: Jaxpr, inputs: readonly NDArray[], needed: reado
   };
 }
 
+/** Which outputs a derivative could reach from the inputs that are `active`. */
+export function reached(jaxpr: Jaxpr, active: readonly boolean[]): boolean[] {
+  const found = new Set<Atom>(jaxpr.inputs.filter((v, i) => active[i] && isFloat(v.aval.dtype)));
+  for (const { primitive, inputs, outputs } of jaxpr.equations) {
+    if ((primitive.vjp || primitive.jvp) && inputs.some((a) => found.has(a))) outputs.forEach((v) => { if (isFloat(v.aval.dtype)) found.add(v); });
+  }
+  return jaxpr.outputs.map((a) => found.has(a));
+}
+
 /**
  * Reverse mode as two programs: `forward` gives the outputs and what the pullback keeps, `backward` takes that and the
  * cotangents which `given` marks, and gives the cotangents of the needed floating-point inputs.

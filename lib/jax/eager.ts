@@ -2,7 +2,8 @@
 import { ConcreteArray, NDArray, aval, expectConcrete, type Aval } from './array.js';
 import { Var, setEvaluator, type Jaxpr } from './core.js';
 import { dims, symbolicDim } from './dims.js';
-import { Program, targetOf, eagerPrograms } from './program.js';
+import { Program, execute, targetOf, eagerPrograms } from './program.js';
+import { subprograms } from './programs.js';
 import type { Primitive } from './primitives/primitive.js';
 
 const open = symbolicDim('n');
@@ -22,6 +23,7 @@ setEvaluator((primitive: Primitive, inputs: readonly NDArray[], params: unknown)
     const { memory, device } = arrays[0];
     if (memory instanceof ArrayBuffer) return [new ConcreteArray(outputs[0], memory.slice(0), device)];
   }
+  if (subprograms(params as object).length) return execute(single(primitive, avals, params), arrays);
   const target = targetOf();
   const whole = avals.find((a) => a.shape.length > 0);
   const alike = primitive.opcode !== undefined && avals.every((a) => a.shape.length === 0 || dims.equalShapes(a.shape, whole!.shape));

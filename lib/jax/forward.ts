@@ -8,7 +8,7 @@ import { apply, checkFunction, flattenArgs, strong, toArrayLeaf, traceFlat, vjpJ
 import { bind, currentFrame, eliminateDeadCode, read, trace, type Atom, type ClosedJaxpr, type Jaxpr, type Var } from './core.js';
 import { isFloat } from './dtypes.js';
 import { dims } from './dims.js';
-import { partialEval } from './programs.js';
+import { partialEval, traceProgram } from './programs.js';
 import type { Primitive } from './primitives/primitive.js';
 import * as tree from './tree.js';
 
@@ -110,4 +110,17 @@ export function linearize(f: Fn, ...primals: any[]): [any, (...tangents: any[]) 
     const linear = eliminateDeadCode({ ...unknown, outputs: unknown.outputs.slice(n) });
     return tree.unflatten(traced.out, apply({ jaxpr: linear, consts: residuals }, tangentLeaves(traced, tangents, 'linearize')));
   }];
+}
+
+/** Forward mode as a program: the inputs, then tangents of those that are `active`; gives the outputs, then tangents of those that depend on them or are `forced`. */
+export function jvpProgram(jaxpr: Jaxpr, active: readonly boolean[], forced: readonly boolean[] = []): { jaxpr: Jaxpr; outputs: boolean[] } {
+  let outputs!: boolean[];
+  const avals = [...jaxpr.inputs.map((v) => v.aval), ...jaxpr.inputs.filter((_, i) => active[i]).map((v) => strong(v.aval))];
+  const program = traceProgram(avals, (...xs) => {
+    let at = jaxpr.inputs.length;
+    const result = jvpJaxpr(jaxpr, xs.slice(0, at), active.map((a) => (a ? xs[at++] : null)));
+    outputs = result.tangents.map((t, i) => t !== null || (forced[i] === true && isFloat(result.outputs[i].dtype)));
+    return [...result.outputs, ...result.outputs.flatMap((x, i) => (outputs[i] ? [result.tangents[i] ?? zeros(strong(x.aval))] : []))];
+  });
+  return { jaxpr: program, outputs };
 }

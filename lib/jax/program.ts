@@ -11,6 +11,7 @@ import { config, type EngineName } from './config.js';
 import { Literal, formatJaxpr, type Atom, type Jaxpr, type Var } from './core.js';
 import { clone } from './devices.js';
 import { dims } from './dims.js';
+import { inlineCalls, subprograms } from './programs.js';
 import type { DotParams } from './primitives/dot.js';
 import { DTYPES, encode } from './dtypes.js';
 
@@ -75,6 +76,8 @@ export function buildModel(program: Jaxpr, wanted: InPlace, fused: boolean) {
 /** Whether no equation is worth a second thread: up to about 20 µs of one core, where waiting for another often costs more than it saves. */
 function small({ equations }: Jaxpr): boolean {
   return equations.every(({ primitive, inputs, params, outputs: [out] }) => {
+    const inside = subprograms(params);
+    if (inside.length || !out) return inside.every(small);
     const size = dims.size(out.aval.shape);
     const inner = primitive.name === 'dot_general' ? dims.size((params as DotParams).contract[0].map((i) => inputs[0].aval.shape[i])) : 16;
     return typeof size === 'number' && typeof inner === 'number' && size * inner <= 2 ** 20;
@@ -243,7 +246,8 @@ const programs = new Cache(128 << 20, false);
 /** Single operations, which only their own call uses. */
 export const eagerPrograms = new Cache(64 << 20, true);
 
-export function compile(jaxpr: Jaxpr, target: Target = targetOf(), donated: readonly number[] = [], pairs?: InPlace): Program {
+export function compile(program: Jaxpr, target: Target = targetOf(), donated: readonly number[] = [], pairs?: InPlace): Program {
+  const jaxpr = inlineCalls(program);
   const key = `${target.engine} ${target.device} ${donated.join()} ${pairs ? [...pairs].join(';') : ''} ${jaxpr.outputs.map((a) => (a.aval.weak ? '~' : '.')).join('')} ${formatJaxpr(jaxpr)}`;
   return programs.get(key, () => new Program(jaxpr, target, donated, pairs));
 }

@@ -3,7 +3,7 @@ import { DTYPES, type DType } from '../runtime/dtypes.js';
 import { encode } from '../runtime/elements.js';
 
 /** An attribute: integers as numbers, floats wrapped, so that 1 and 1.0 stay apart. */
-export type Attribute = number | readonly number[] | readonly bigint[] | string | { readonly float: number } | { readonly floats: readonly number[] };
+export type Attribute = number | readonly number[] | readonly bigint[] | string | { readonly float: number } | { readonly floats: readonly number[] } | { readonly graph: Graph };
 export interface GraphNode { op: string; domain: string; inputs: readonly string[]; outputs: readonly string[]; attributes: Readonly<Record<string, Attribute>>; name: string }
 /** Dimensions are numbers, or anything that prints as the name of an open one. */
 export interface GraphValue { name: string; dtype: DType; shape: readonly unknown[]; /** A sequence of tensors of any shape. */ sequence?: boolean }
@@ -18,25 +18,30 @@ export class Graph {
   readonly values: GraphValue[] = [];
   readonly constants: GraphConstant[] = [];
   readonly #constantNames = new Map<string, string>();
-  readonly #sizes = new Map<string, { input: string; axis: number }>();
-  readonly #taken = new Set<string>();
-  #next = 0;
+  readonly #sizes: Map<string, { input: string; axis: number }>;
+  readonly #names: { readonly taken: Set<string>; next: number };
 
   /**
    * `custom`: operators of the `hokku` domain may be used. Files for others are written without. `fused`: elementwise
    * groups become one such operator; on a GPU it has no kernel, and would bring whole arrays to the CPU and back.
    */
-  constructor(readonly custom: boolean, readonly fused = custom) {}
+  constructor(readonly custom: boolean, readonly fused = custom, parent?: Graph) {
+    this.#sizes = parent ? parent.#sizes : new Map();
+    this.#names = parent ? parent.#names : { taken: new Set(), next: 0 };
+  }
+
+  /** A graph for an attribute of one of this one's nodes: it sees this one's values, and no name means two things. */
+  inner(): Graph { return new Graph(this.custom, this.fused, this); }
 
   /** A name that nothing else has; names given by the caller come first. */
   fresh(hint = 't'): string {
     let name: string;
-    do name = `${hint}_${this.#next++}`; while (this.#taken.has(name));
+    do name = `${hint}_${this.#names.next++}`; while (this.#names.taken.has(name));
     return name;
   }
 
   input(name: string, dtype: DType, shape: readonly unknown[]): string {
-    this.#taken.add(name);
+    this.#names.taken.add(name);
     this.inputs.push({ name, dtype, shape });
     shape.forEach((d, axis) => {
       if (typeof d !== 'number' && !this.#sizes.has(String(d))) this.#sizes.set(String(d), { input: name, axis });
@@ -46,7 +51,7 @@ export class Graph {
 
   /** An input that is a sequence of tensors: what ORT's optimizer operators take. */
   sequenceInput(name: string, dtype: DType): string {
-    this.#taken.add(name);
+    this.#names.taken.add(name);
     this.inputs.push({ name, dtype, shape: [], sequence: true });
     return name;
   }
@@ -63,7 +68,7 @@ export class Graph {
 
   nodeWithOutputs(op: string, inputs: readonly string[], outputs: number | readonly string[], attributes: Readonly<Record<string, Attribute>> = {}, domain = ''): readonly string[] {
     const names = typeof outputs === 'number' ? globalThis.Array.from({ length: outputs }, () => this.fresh(op.toLowerCase())) : outputs;
-    names.forEach((n) => this.#taken.add(n));
+    names.forEach((n) => this.#names.taken.add(n));
     this.nodes.push({ op, domain, inputs, outputs: names, attributes, name: this.fresh('n') });
     return names;
   }

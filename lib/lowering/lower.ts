@@ -3,6 +3,7 @@ import type { Aval } from '../jax/array.js';
 import type { Atom, Equation, Jaxpr, Literal, Var } from '../jax/core.js';
 import type { DType } from '../runtime/dtypes.js';
 import { TYPED_ARRAYS, decodeAt, encode } from '../runtime/elements.js';
+import { inlineCalls } from '../jax/programs.js';
 import { encodeFused, isLiteral, planFusion, type InPlace } from './fusion.js';
 import type { Graph } from './graph.js';
 import { gatherProducts } from './products.js';
@@ -71,7 +72,8 @@ export class Lowering {
 const NOT_STANDARD = new Set(['atan2', 'bitcast_convert_type', 'nextafter']);
 
 /** Adds a program to a graph whose inputs are declared and named already. */
-export function lowerProgram(graph: Graph, jaxpr: Jaxpr, inputNames: readonly string[], wanted: InPlace = new Map()): Lowered {
+export function lowerProgram(graph: Graph, program: Jaxpr, inputNames: readonly string[], wanted: InPlace = new Map()): Lowered {
+  const jaxpr = inlineCalls(program);
   const lowering = new Lowering(graph);
   jaxpr.inputs.forEach((v, i) => lowering.bind(v, inputNames[i]));
   if (!graph.fused) {

@@ -65,3 +65,4 @@ export function dotGeneral(x: NDArray, y: NDArray, dimensionNumbers: readonly [A
   const [a, b] = to ? [convertElementType(x, to), convertElementType(y, to)] : [x, y];
   return dotGeneralOf(a, b, { contract: pair(dimensionNumbers[0], 'contracted dimensions'), batch: pair(dimensionNumbers[1], 'batch dimensions') });
 }
+export { associativeScan, cond, foriLoop, map, scan, switch, whileLoop, type ScanOptions } from './control-flow.js';
