@@ -22,9 +22,13 @@ export { besselI0e, besselI1e, betainc, digamma, erfc, igamma, igammac, igammaGr
 export { clz, populationCount, shiftRightArithmetic } from '../primitives/bits.js';
 export { bitcastConvertType, convertElementType, stopGradient } from '../primitives/convert.js';
 export { pad, reshape, reverse as rev, slice, transpose } from '../primitives/shape.js';
-export { argmax, argmin } from '../primitives/reduce.js';
+
 export * as linalg from './linalg.js';
 export * from './convolution.js';
+export * from './shapes.js';
+export * from './reductions.js';
+export * from './cumulative.js';
+export * from './sorting.js';
 export * from './scatter.js';
 export * from './slicing.js';
 export * from './windows.js';
