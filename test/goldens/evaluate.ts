@@ -23,6 +23,11 @@ class At { constructor(readonly array: Any) {} }
 
 const isClass = (f: Any): boolean => typeof f === 'function' && f.prototype !== undefined;
 
+const LOOPS = new Set(['lax.scan', 'lax.while_loop', 'lax.fori_loop']);
+/** Python's 0.0 starts a loop as a float; in JavaScript it is the integer 0. */
+const floatsAsArrays = (e: Any): Any => (e === null || typeof e !== 'object' ? e
+  : '$float' in e ? { $carry: parseFloat(e.$float.replace('inf', 'Infinity')) } : '$tuple' in e ? { $tuple: e.$tuple.map(floatsAsArrays) } : e);
+
 export function evaluate(api: Api, e: Any, scope: Scope): Any {
   const go = (x: Any): Any => evaluate(api, x, scope);
   if (e === null || typeof e !== 'object') return e;
@@ -56,6 +61,8 @@ export function evaluate(api: Api, e: Any, scope: Scope): Any {
     return evaluate(api, e.in, inner);
   }
   if ('$op' in e) return operate(api, e.$op, e.args, go);
+  if (LOOPS.has(e.$call)) return call(api, { ...e, args: e.args.map((a: Any, i: number) => (e.names[i]?.startsWith('init') ? floatsAsArrays(a) : a)) }, go);
+  if ('$carry' in e) return resolve(api, 'jnp.array')(e.$carry, { dtype: 'float32' });
   if ('$new' in e || '$call' in e) return call(api, e, go);
   if ('$method' in e) return method(e, go);
   if ('$attr' in e) return attribute(go(e.of), e.$attr);

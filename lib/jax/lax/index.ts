@@ -70,3 +70,4 @@ export function dotGeneral(x: NDArray, y: NDArray, dimensionNumbers: readonly [A
   return dotGeneralOf(a, b, { contract: pair(dimensionNumbers[0], 'contracted dimensions'), batch: pair(dimensionNumbers[1], 'batch dimensions') });
 }
 export { associativeScan, cond, foriLoop, map, scan, switch, whileLoop, type ScanOptions } from './control-flow.js';
+export { allGather, axisIndex, axisSize, pmax, pmean, pmin, psum } from './collectives.js';
