@@ -28,6 +28,7 @@ function narrow(where: string, i: NDArray): NDArray {
 
 /** A start as a number where it is one, else as a traced int32; clamped so that `size` elements lie inside. */
 function clampStart(where: string, start: Operand, length: number, size: number, negative: boolean): number | NDArray {
+  if (isArray(start) && !isInteger(start.dtype)) throw new TypeError(`${where}: indices must be integers, got ${formatAval(start)}.`);
   const known = isArray(start) ? (start instanceof Scalar ? Number(start.value) : null) : Number(start);
   if (known !== null) {
     if (!Number.isInteger(known)) throw new TypeError(`${where}: indices must be integers, got ${known}.`);
