@@ -21,6 +21,7 @@ export { stopGradient } from './primitives/convert.js';
 export * as lax from './lax/index.js';
 export * as nn from './nn/index.js';
 export * as numpy from './numpy/index.js';
+export * as ops from './ops.js';
 export * as random from './random/index.js';
 export * as scipy from './scipy/index.js';
 export * as tree from './tree.js';
