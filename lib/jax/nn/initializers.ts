@@ -7,6 +7,7 @@ import type { DType } from '../dtypes.js';
 import * as jnp from '../numpy/creation.js';
 import { mul } from '../primitives/arithmetic.js';
 import { moveAxis, pad, reshape } from '../primitives/shape.js';
+import { rounded } from '../random/common.js';
 import * as random from '../random/index.js';
 
 interface DTypeOption { dtype?: DType }
@@ -60,12 +61,14 @@ export function varianceScaling(scale: number, mode: FanMode, distribution: Dist
     const by = { fan_in: fanIn, fan_out: fanOut, fan_avg: (fanIn + fanOut) / 2, fan_geo_avg: Math.sqrt(fanIn * fanOut) };
     if (!Object.hasOwn(by, mode)) throw new ValueError(`nn.initializers.varianceScaling: unknown mode '${String(mode)}'; expected ${Object.keys(by).join(', ')}.`);
     const fan = by[mode];
-    const variance = scale / fan;
+    // Every step is rounded to the dtype, as JAX has it.
+    const round = (x: number): number => rounded(x, dtype);
+    const variance = round(scale / fan);
     switch (distribution) {
       // The factor is the standard deviation of a standard normal within [-2, 2].
-      case 'truncated_normal': return scaled(random.truncatedNormal(key, -2, 2, shape, { dtype }), Math.sqrt(variance) / 0.87962566103423978);
+      case 'truncated_normal': return scaled(random.truncatedNormal(key, -2, 2, shape, { dtype }), round(Math.sqrt(variance)) / round(0.87962566103423978));
       case 'normal': return scaled(random.normal(key, shape, { dtype }), Math.sqrt(variance));
-      case 'uniform': return scaled(random.uniform(key, shape, { dtype, minval: -1 }), Math.sqrt(3 * variance));
+      case 'uniform': return scaled(random.uniform(key, shape, { dtype, minval: -1 }), Math.sqrt(round(3 * variance)));
       default: throw new ValueError(`nn.initializers.varianceScaling: unknown distribution '${String(distribution)}'; expected truncated_normal, normal or uniform.`);
     }
   });

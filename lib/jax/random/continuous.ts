@@ -34,7 +34,7 @@ export function sampler(name: string, k: NDArray, parameters: readonly Operand[]
   return together((kk, ...ps) => sample(kk, to, dtype, ...ps), k, ...given);
 }
 
-const exponentialOf = (k: NDArray, shape: Shape, dtype: DType): NDArray => lax.neg(log1p(lax.neg(uniformFrom(k, shape, dtype))));
+export const exponentialOf = (k: NDArray, shape: Shape, dtype: DType): NDArray => lax.neg(log1p(lax.neg(uniformFrom(k, shape, dtype))));
 /** Exponential with rate 1: -log(1 - u). */
 export const exponential = standard('exponential', exponentialOf);
 /** Laplace's distribution around 0 with scale 1. */

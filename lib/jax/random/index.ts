@@ -8,3 +8,5 @@ export { bernoulli, bits, rademacher, randint, uniform, type UniformOptions } fr
 export { cauchy, exponential, gumbel, laplace, logistic, pareto, rayleigh, triangular, weibullMin, type GumbelMode } from './continuous.js';
 export { doubleSidedMaxwell, lognormal, maxwell, multivariateNormal, normal, orthogonal, truncatedNormal, wald, type MultivariateNormalOptions } from './normal.js';
 export { categorical, choice, geometric, permutation, type CategoricalOptions, type ChoiceOptions, type PermutationOptions } from './discrete.js';
+export { ball, beta, chisquare, dirichlet, f, gamma, generalizedNormal, loggamma, t } from './gamma.js';
+export { binomial, multinomial, poisson } from './counts.js';
