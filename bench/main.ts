@@ -13,7 +13,7 @@ import { buildDriver, stylesIn } from './driver.js';
 import { measure } from './measure.js';
 import { PEERS, preparePeers } from './peers.js';
 import { Contender } from './protocol.js';
-import { judge, table } from './report.js';
+import { geometricMeans, judge, summary, table } from './report.js';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');  // this file runs from dist/bench
 const ENGINES = ['onnxruntime', 'onnxruntime-training'];
@@ -28,6 +28,7 @@ Options:
   --driver           also measure the training engine's own calls from C++ (needs a C++ compiler)
   --engine NAME      only this engine: ${ENGINES.join(' or ')}
   --device DEVICE    cpu (default) or cuda
+  --only REGEX       only variants whose name matches
   --rounds N         how often each is measured (default 7)
   --round-ms N       how long a round is (default 400)
   --out DIR          where the JSON goes (default out/bench)
@@ -52,7 +53,7 @@ function readArguments() {
     options: {
       peers: { type: 'boolean', default: false }, peer: { type: 'string', multiple: true },
       driver: { type: 'boolean', default: false }, engine: { type: 'string' },
-      device: { type: 'string', default: 'cpu' }, rounds: { type: 'string', default: '7' }, 'round-ms': { type: 'string', default: '400' },
+      device: { type: 'string', default: 'cpu' }, only: { type: 'string', default: '' }, rounds: { type: 'string', default: '7' }, 'round-ms': { type: 'string', default: '400' },
       out: { type: 'string', default: join(ROOT, 'out', 'bench') }, json: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -99,14 +100,15 @@ async function run(options: Arguments): Promise<void> {
     say(`${name}: starting`);
     const started = await contenders(name, benchCase, options, engines);
     try {
-      const rows = judge(await measure(started, options.plan, (text) => say(`${name}: ${text}`)), benchCase.targets);
+      const rows = judge(await measure(started, options.plan, new RegExp(options.only), (text) => say(`${name}: ${text}`)), benchCase.targets);
       clear();
-      const result = { case: name, description: benchCase.description, device: options.device, machine, date: new Date().toISOString(), rows };
+      const means = geometricMeans(rows);
+      const result = { case: name, description: benchCase.description, device: options.device, machine, date: new Date().toISOString(), rows, geometricMeans: means };
       all.push(result);
       mkdirSync(options.out, { recursive: true });
       const file = join(options.out, `${name}.json`);
       writeFileSync(file, JSON.stringify(result, null, 2) + '\n');
-      if (!options.json) console.log(`\n${name}: ${benchCase.description}\n\n${table(rows)}\n\nwritten: ${relative(process.cwd(), file)}`);
+      if (!options.json) console.log(`\n${name}: ${benchCase.description}\n\n${table(rows)}\n${summary(means)}\nwritten: ${relative(process.cwd(), file)}`);
     } finally {
       for (const contender of started) contender.close();
     }

@@ -17,9 +17,13 @@ export interface Measurement {
 
 export interface Plan { rounds: number, roundMs: number }
 
-/** Measures every variant of every contender, in turn, `rounds` times. */
-export async function measure(contenders: Contender[], plan: Plan, progress: (text: string) => void): Promise<Measurement[]> {
-  const lanes = contenders.flatMap((contender) => contender.variants.map((variant) => ({ contender, variant })));
+/**
+ * Measures every variant that `only` allows, of every contender, in turn, `rounds` times. Variants of one name follow each
+ * other, since they are compared.
+ */
+export async function measure(contenders: Contender[], plan: Plan, only: RegExp, progress: (text: string) => void): Promise<Measurement[]> {
+  const names = [...new Set(contenders.flatMap((contender) => contender.variants))].filter((variant) => only.test(variant));
+  const lanes = names.flatMap((variant) => contenders.filter((c) => c.variants.includes(variant)).map((contender) => ({ contender, variant })));
   const results: Measurement[] = [];
   for (const { contender, variant } of lanes) {
     progress(`${contender.name} ${variant}: warming up`);

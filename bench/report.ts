@@ -2,15 +2,17 @@
 import { median, type Measurement } from './measure.js';
 
 /**
- * What variants of ours are held against: a reference in the same run, or a time. Without `ratio` the ratio is
- * reported and not judged.
+ * What variants of ours are held against: a reference in the same run (`sameOf`: that contender's variant of the same
+ * name, best round against best round), or a time. Without `ratio` the ratio is reported and not judged.
  */
 export type Target = { variant: RegExp }
-  & ({ reference: { contender: string, variant: string }, ratio?: number } | { atMostMs: number });
+  & ({ reference: { contender: string, variant: string }, ratio?: number } | { sameOf: string, ratio: number } | { atMostMs: number });
 
 export interface Row extends Measurement {
   /** How many times the reference's time. */
   ratio?: number;
+  /** The contender whose variant of the same name the ratio refers to. */
+  sameOf?: string;
   target?: string;
   met?: boolean;
 }
@@ -19,6 +21,12 @@ export function judge(measurements: Measurement[], targets: Target[]): Row[] {
   const referenceOf = (target: Target) => 'reference' in target
     ? measurements.find((r) => r.contender === target.reference.contender && r.variant === target.reference.variant) : undefined;
   return measurements.map((m) => {
+    const same = targets.find((t) => 'sameOf' in t);
+    const twin = same && measurements.find((r) => r.contender === same.sameOf && r.variant === m.variant);
+    if (same && twin) {
+      const ratio = m.min / twin.min;
+      return { ...m, ratio, sameOf: same.sameOf, ...(m.contender.startsWith('hokku') && { target: `≤ ${same.ratio}`, met: ratio <= same.ratio }) };
+    }
     const own = targets.find((t) => m.contender.startsWith('hokku') && t.variant.test(m.variant));
     if (own && 'atMostMs' in own) return { ...m, target: `< ${own.atMostMs} ms`, met: m.median < own.atMostMs * 1e3 };
     if (own?.ratio && referenceOf(own)) {
@@ -35,6 +43,18 @@ export function judge(measurements: Measurement[], targets: Target[]): Row[] {
 function compare(m: Measurement, reference: Measurement): number {
   return median(m.rounds.map((us, round) => us / reference.rounds[round]));
 }
+
+/** Each contender's mean ratio, where its variants are held against those of the same names. */
+export function geometricMeans(rows: Row[]): Record<string, number> {
+  const compared = rows.filter((r) => r.sameOf && r.ratio && r.contender !== r.sameOf);
+  return Object.fromEntries([...new Set(compared.map((r) => r.contender))].map((name) => {
+    const own = compared.filter((r) => r.contender === name);
+    return [name, Math.exp(own.reduce((sum, r) => sum + Math.log(r.ratio!), 0) / own.length)];
+  }));
+}
+
+export const summary = (means: Record<string, number>): string =>
+  Object.entries(means).map(([name, mean]) => `geometric mean of ${name}: ${mean.toFixed(2)}\n`).join('');
 
 const HEAD = ['contender', 'variant', 'first ms', 'min µs', 'median µs', 'ratio', 'target', 'peak MB'];
 

@@ -37,6 +37,11 @@ export const CASES: Record<string, BenchCase> = {
     load: () => import('./init.js'), compared: true,
     targets: [{ variant: /original/, reference: haiku('eager, original') }, { variant: /^/, reference: haiku('eager') }],
   },
+  ops: {
+    description: 'single operations, forward and with gradients',
+    load: () => import('./ops.js'), compared: true,
+    targets: [{ variant: /^/, sameOf: 'jax', ratio: 1.5 }],
+  },
   startup: {
     description: "import 'hokku', and the demo's first step after it, each in a fresh process",
     load: () => import('./startup.js'), compared: false,
