@@ -49,8 +49,8 @@ function positions(kernel: readonly number[]): number[][] {
   return kernel.reduce<number[][]>((all, k) => all.flatMap((at) => range(k).map((i) => [...at, i])), [[]]);
 }
 
-/** How many elements of copied slices are held at a time. */
-const CHUNK = 2 ** 24;
+/** About how many elements of copied slices are held at a time. */
+const CHUNK = 2 ** 25;
 
 /**
  * The cotangent of an unmirrored kernel: for every position in it, the product of what it sees with the cotangent,
@@ -74,7 +74,7 @@ function kernelGradient(x: NDArray, ct: NDArray, w: Shape, p: ConvParams): NDArr
   };
   const all = positions(kernel);
   const each = dims.mul(dims.mul(n, c), size);
-  const count = typeof each === 'number' ? Math.max(1, Math.floor(CHUNK / each)) : all.length;
+  const count = Math.ceil(all.length / (typeof each === 'number' ? Math.ceil((all.length * each) / CHUNK) : 1));
   const cts = apart ? reshape(ct, [n, g, ct.shape[1] / g, size]) : reshape(moveAxis(ct, 0, 1), [g, ct.shape[1] / g, dims.mul(n, size)]);
   const parts: NDArray[] = [];
   for (let i = 0; i < all.length; i += count) {
