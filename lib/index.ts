@@ -6,6 +6,7 @@ export * as dataStructures from './haiku/data-structures.js';
 export * as initializers from './haiku/initializers.js';
 export * as training from './training/index.js';
 export * as nets from './haiku/nets/index.js';
+export * as pad from './haiku/modules/padding.js';
 
 export { config, type ConfigOptions } from './haiku/config.js';
 export { currentName, getCurrentState, getInitialState, getParams, runningInit } from './haiku/context.js';
@@ -17,6 +18,10 @@ export {
 } from './haiku/hooks.js';
 export { interceptMethods, type Interceptor, type MethodContext, type NextMethod } from './haiku/interceptors.js';
 export { Module, module, nameLike, transparent, type ModuleOptions } from './haiku/module.js';
+export { Conv1D, Conv2D, Conv3D, ConvND, type ConvOptions } from './haiku/modules/conv.js';
+export { Conv1DTranspose, Conv2DTranspose, Conv3DTranspose, ConvNDTranspose, type ConvTransposeOptions } from './haiku/modules/conv-transpose.js';
+export { DepthwiseConv1D, DepthwiseConv2D, DepthwiseConv3D, SeparableDepthwiseConv2D, type DepthwiseConvOptions, type SeparableDepthwiseConvOptions } from './haiku/modules/depthwise.js';
+export { getChannelIndex } from './haiku/modules/layout.js';
 export { Linear, type LinearOptions } from './haiku/modules/linear.js';
 export { Sequential } from './haiku/modules/sequential.js';
 export {

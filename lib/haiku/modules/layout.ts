@@ -1,0 +1,44 @@
+/** What the layers share about their arguments: sizes for every spatial axis, and where the channels are. */
+import { TypeError, ValueError } from '../../runtime/errors.js';
+import type { Initializer } from '../types.js';
+
+/** One for all spatial axes, or one for each. */
+export type PerAxis<T = number> = T | readonly T[];
+
+/**
+ * `n` of them, from one value, a list of one, or a list of `n`.
+ * @throws TypeError for a list of another length.
+ */
+export function replicate<T>(where: string, what: string, value: PerAxis<T>, n: number): T[] {
+  if (!globalThis.Array.isArray(value)) return globalThis.Array.from({ length: n }, () => value as T);
+  const list = value as readonly T[];
+  if (list.length === 1) return replicate(where, what, list[0], n);
+  if (list.length !== n) throw new TypeError(`${where}: ${what} must be one value, or a list of 1 or ${n}, but got a list of ${list.length}: [${list.join(', ')}].`);
+  return [...list];
+}
+
+const CHANNELS_FIRST = /^(channels_first|NC[^C]*)$/;
+const CHANNELS_LAST = /^(channels_last|N[^C]*C|(BT|TB)[^D]*D)$/;
+
+/**
+ * Where a data format has its channels: 1 for `channels_first` and `NC…`, -1 for `channels_last`, `N…C`, and the
+ * sequential `BT…D` and `TB…D`.
+ * @throws ValueError for any other.
+ */
+export function getChannelIndex(dataFormat: string): 1 | -1 {
+  if (CHANNELS_FIRST.test(dataFormat)) return 1;
+  if (CHANNELS_LAST.test(dataFormat)) return -1;
+  throw new ValueError(`hk.getChannelIndex: Unable to extract channel information from '${dataFormat}'; valid data formats are spatial (NCHW, NHWC), sequential (BTHWD), 'channels_first' and 'channels_last'.`);
+}
+
+/** Refuses an initialiser of what is not created. */
+export function checkInit(where: string, what: 'scale' | 'offset', create: boolean, init: Initializer | undefined): void {
+  const flag = what === 'scale' ? 'createScale' : 'createOffset';
+  if (!create && init) throw new ValueError(`${where}: Cannot set \`${what}Init\` if \`${flag}\` is false.`);
+}
+
+/** Refuses a value at the call of what is a parameter already. */
+export function checkGiven(where: string, what: 'scale' | 'offset', create: boolean, value: unknown): void {
+  const flag = what === 'scale' ? 'createScale' : 'createOffset';
+  if (create && value !== undefined && value !== null) throw new ValueError(`${where}: Cannot pass \`${what}\` at call time if \`${flag}\` is true.`);
+}
