@@ -22,7 +22,7 @@ export interface Jitted<F extends (...args: any[]) => any> {
   (...args: Parameters<F>): ReturnType<F>;
   /** Runs on the engine's own thread. */
   async(...args: [...Parameters<F>, { signal?: AbortSignal }?]): Promise<ReturnType<F>>;
-  /** The program for these arguments, as text. */
+  /** The compiled program for these arguments, which is not run: its `jaxpr` and `text`, `model()`, `nodeCounts()` and `cost()`. */
   lower(...args: Parameters<F>): Program;
 }
 

@@ -10,7 +10,9 @@ import { ConcreteArray, NDArray, aval, cpu, expectConcrete, formatAval, type Ava
 import { config, type EngineName } from './config.js';
 import { Literal, formatJaxpr, type Atom, type Jaxpr, type Var } from './core.js';
 import { clone } from './devices.js';
+import { cost, type Cost } from './cost.js';
 import { dims } from './dims.js';
+import { optimize } from './passes/index.js';
 import { inlineCalls, subprograms } from './programs.js';
 import type { DotParams } from './primitives/dot.js';
 import { DTYPES, encode } from './dtypes.js';
@@ -84,12 +86,22 @@ function small({ equations }: Jaxpr): boolean {
   });
 }
 
+function countNodes(graph: Graph, counts: Record<string, number> = {}): Record<string, number> {
+  for (const { op, domain, attributes } of graph.nodes) {
+    const name = domain ? `${domain}.${op}` : op;
+    counts[name] = (counts[name] ?? 0) + 1;
+    for (const a of Object.values(attributes)) if (typeof a === 'object' && 'graph' in a) countNodes(a.graph, counts);
+  }
+  return counts;
+}
+
 let runs = 0;
 
 /** A program ready to run. Its inputs are those of the Jaxpr, captured arrays first. */
 export class Program {
   readonly inPlace: InPlace;
   readonly modelBytes: number;
+  readonly #wanted: InPlace;
   readonly #session: NativeSession | null;
   readonly #binding: NativeBinding | null;
   readonly #inputs: readonly number[];
@@ -106,9 +118,10 @@ export class Program {
 
   constructor(readonly jaxpr: Jaxpr, readonly target: Target, readonly donated: readonly number[] = [], pairs?: InPlace, fixed = true) {
     const onCpu = target.device.platform === 'cpu';
-    // An input that is returned as it came keeps its memory; nothing may be written there.
-    const wanted = [...(onCpu ? pairs ?? pairDonated(jaxpr, donated) : [])].filter(([, j]) => !jaxpr.outputs.includes(jaxpr.inputs[j]));
-    const built = buildModel(jaxpr, new Map(wanted), onCpu);
+    // An input that is returned as it came keeps its memory; nothing may be written there, and only a value of its own may be.
+    const own = (k: number): boolean => { const a = jaxpr.outputs[k]; return !(a instanceof Literal) && !jaxpr.inputs.includes(a) && jaxpr.outputs.indexOf(a) === k; };
+    this.#wanted = new Map([...(onCpu ? pairs ?? pairDonated(jaxpr, donated) : [])].filter(([k, j]) => own(k) && !jaxpr.outputs.includes(jaxpr.inputs[j])));
+    const built = this.#build();
     this.inPlace = built.inPlace;
     this.#others = [...jaxpr.inputs.keys()].filter((i) => !donated.includes(i));
     this.#reused = jaxpr.outputs.map((_, k) => (this.inPlace.has(k) ? donated.indexOf(this.inPlace.get(k)!) : undefined));
@@ -129,6 +142,15 @@ export class Program {
     this.#session = loadEngine(target.engine).createSession(model, onCpu ? (small(jaxpr) ? { intraOpNumThreads: 1 } : {}) : { device: 'cuda', deviceId: target.device.id });
     this.#binding = fixed ? this.#session.bind(built.inputs.map((x) => spec(x.aval)), [...this.#fresh.map((k) => spec(this.#avals[k])), ...(this.#token ? [{ dtype: 'bool' as const, shape: [1] }] : [])]) : null;
   }
+
+  /** The program as text, as it is compiled: after the passes. */
+  get text(): string { return formatJaxpr(this.jaxpr); }
+  /** The bytes of its ONNX model, before the engine's own optimisations. Written anew at each call. */
+  model(): Uint8Array { return serialize(this.#build().graph); }
+  /** How many nodes of each operator that model has, subgraphs included; `hokku.` stands before operators of our own. */
+  nodeCounts(): Record<string, number> { return countNodes(this.#build().graph); }
+  /** What running it takes, estimated from the program: see `cost.ts`. */
+  cost(): Cost { return cost(this.jaxpr); }
 
   /** Runs and blocks. `inputs` are checked by the caller to have the program's types. */
   run(inputs: readonly ConcreteArray[]): ConcreteArray[] {
@@ -164,6 +186,8 @@ export class Program {
     this.#binding?.dispose();
     this.#session?.dispose();
   }
+
+  #build() { return buildModel(this.jaxpr, this.#wanted, this.target.device.platform === 'cpu'); }
 
   #allocate(bytes: number): Memory {
     const { device, engine } = this.target;
@@ -247,7 +271,7 @@ const programs = new Cache(128 << 20, false);
 export const eagerPrograms = new Cache(64 << 20, true);
 
 export function compile(program: Jaxpr, target: Target = targetOf(), donated: readonly number[] = [], pairs?: InPlace): Program {
-  const jaxpr = inlineCalls(program);
+  const jaxpr = optimize(inlineCalls(program));
   const key = `${target.engine} ${target.device} ${donated.join()} ${pairs ? [...pairs].join(';') : ''} ${jaxpr.outputs.map((a) => (a.aval.weak ? '~' : '.')).join('')} ${formatJaxpr(jaxpr)}`;
   return programs.get(key, () => new Program(jaxpr, target, donated, pairs));
 }
