@@ -22,6 +22,14 @@ export { Conv1D, Conv2D, Conv3D, ConvND, type ConvOptions } from './haiku/module
 export { Conv1DTranspose, Conv2DTranspose, Conv3DTranspose, ConvNDTranspose, type ConvTransposeOptions } from './haiku/modules/conv-transpose.js';
 export { DepthwiseConv1D, DepthwiseConv2D, DepthwiseConv3D, SeparableDepthwiseConv2D, type DepthwiseConvOptions, type SeparableDepthwiseConvOptions } from './haiku/modules/depthwise.js';
 export { getChannelIndex } from './haiku/modules/layout.js';
+export { MultiHeadAttention, type MultiHeadAttentionOptions } from './haiku/modules/attention.js';
+export { DeepRNN, deepRnnWithSkipConnections } from './haiku/modules/deep-rnn.js';
+export { GRU, type GRUOptions } from './haiku/modules/gru.js';
+export { LSTM, LSTMState } from './haiku/modules/lstm.js';
+export { IdentityCore, RNNCore, VanillaRNN, type VanillaRNNOptions } from './haiku/modules/recurrent.js';
+export { ResetCore } from './haiku/modules/reset-core.js';
+export { dynamicUnroll, staticUnroll, type Core, type DynamicUnrollOptions, type StaticUnrollOptions } from './haiku/modules/unroll.js';
+export { cond, evalShape, foriLoop, grad, map, remat, scan, switch, valueAndGrad, vmap, whileLoop, type VmapOptions } from './haiku/stateful.js';
 export { Linear, type LinearOptions } from './haiku/modules/linear.js';
 export { Sequential } from './haiku/modules/sequential.js';
 export {

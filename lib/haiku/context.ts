@@ -34,6 +34,19 @@ export class Frame {
     this.rngs = new Stack(rng);
   }
 
+  /** What runs when the call of `init` or `apply` has come to its end. */
+  readonly teardown: (() => void)[] = [];
+
+  /**
+   * A frame of the same call with entries and keys of its own, for a function that is traced: what it makes does not show
+   * outside until it is handed out. Names given in it count outside only where they are shared.
+   */
+  evolve(rng: PRNGSequence | null, shareNames: boolean): Frame {
+    const copy = <T>(store: Store<T>): Store<T> => new Map([...store].map(([module, bundle]) => [module, new Map(bundle)]));
+    const names = shareNames ? {} : { modules: this.modules.clone(), names: this.names.clone((table) => table.clone()) };
+    return Object.assign(Object.create(Frame.prototype) as Frame, this, names, { params: copy(this.params), state: copy(this.state), rngs: new Stack(rng) });
+  }
+
   /** Runs `body` as (a part of) a module's method: names count afresh. */
   method<R>(state: ModuleState, body: () => R): R {
     return this.modules.with(state, () => this.names.with(new NameTable(), body));

@@ -25,6 +25,13 @@ export class NameTable {
   readonly #used = new Set<string>();
   readonly #next = new Map<string, number>();
 
+  clone(): NameTable {
+    const copy = new NameTable();
+    for (const name of this.#used) copy.#used.add(name);
+    for (const [base, next] of this.#next) copy.#next.set(base, next);
+    return copy;
+  }
+
   /** Notes that a name is taken; numbers after it begin above its own. */
   reserve(name: string): void {
     this.#used.add(name);

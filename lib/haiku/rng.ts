@@ -54,6 +54,12 @@ export class PRNGSequence {
     for (let i = 1; i <= count; i++) this.#subkeys.push(keys.index(i));
   }
 
+  /** Makes the queue exactly as long as `config.rngReserveSize`: loops need as many keys out as in. A surplus is dropped. */
+  reserveUpToFull(): void {
+    this.reserve(config.rngReserveSize - this.#subkeys.length);
+    this.#subkeys.length = config.rngReserveSize;
+  }
+
   /** The next key, uint32 `[2]`. */
   next(): Array {
     if (this.#subkeys.length === 0) this.reserve(config.rngReserveSize);

@@ -12,6 +12,9 @@ export class Stack<T> {
   /** `peek(-1)` is the innermost entry. */
   peek(depth: number): T | undefined { return this.#items.at(depth); }
 
+  /** A stack of its own with the same entries, or what `copy` makes of them. */
+  clone(copy: (item: T) => T = (item) => item): Stack<T> { return new Stack(...this.#items.map(copy)); }
+
   with<R>(item: T, body: () => R): R {
     this.#items.push(item);
     try { return body(); } finally { this.#items.pop(); }

@@ -43,6 +43,7 @@ function run<R>(frame: Frame, f: () => R): R {
       (out as unknown as PromiseLike<unknown>).then(undefined, () => {});
       throw new TypeError(`The transformed function returned a promise, but ${ASYNC}.`);
     }
+    for (const end of frame.teardown) end();
     return out;
   });
 }
