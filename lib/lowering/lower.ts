@@ -23,6 +23,7 @@ const fusedType = (d: DType): DType => (d === 'float16' || d === 'bfloat16' ? 'f
 /** A constant is rounded or wrapped by its own dtype before it is computed with in a wider one. */
 const asElement = (dtype: DType, value: number | bigint | boolean): number | bigint | boolean => decodeAt(dtype, new TYPED_ARRAYS[dtype](encode(dtype, [value])), 0);
 
+const isEmpty = (a: Aval): boolean => a.shape.some((d) => d === 0);
 const widen = (a: Aval): Aval => ({ ...a, dtype: fusedType(a.dtype) });
 
 /** Names and values of a program on their way into a graph. */
@@ -45,6 +46,11 @@ export class Lowering {
     const own = this.graph.fused ? narrow && primitive.name !== 'convert_element_type' : NOT_STANDARD.has(primitive.name);
     if (this.graph.custom && primitive.opcode && own) {
       this.bind(outputs[0], this.#widened(primitive, inputs, params, outputs[0]));
+      return;
+    }
+    if (outputs.length > 0 && types.outputs.every(isEmpty)) {
+      // Nothing is to be computed; some of the engine's kernels divide by the sizes of empty arrays.
+      outputs.forEach((v) => this.bind(v, this.graph.node('Identity', [this.graph.constant(v.aval.dtype, v.aval.shape, [])])));
       return;
     }
     primitive.lower(this.graph, inputs.map((a) => this.name(a)), params, types).forEach((name, i) => this.bind(outputs[i], name));

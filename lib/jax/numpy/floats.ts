@@ -7,7 +7,7 @@ import { convertElementType } from '../primitives/convert.js';
 import * as functions from '../primitives/functions.js';
 import { asArray, type Operand } from '../primitives/primitive.js';
 import { besselI0e } from '../primitives/special.js';
-import { binary, either, float, inexact, unary } from './promotion.js';
+import { binary, either, float, inexact, nonzeroDivisor, unary } from './promotion.js';
 import { isnan } from './ufuncs.js';
 
 const constant = (value: number, like: NDArray): Scalar => new Scalar(value, like.dtype, false);
@@ -60,8 +60,8 @@ export const heaviside = inexactBinary('heaviside', (x, y) => lax.select(lax.lt(
 export const fmax = binary('fmax', (x, y) => lax.select(isFloat(x.dtype) ? lax.bitwiseOr(lax.gt(x, y), isnan(y)) : lax.gt(x, y), x, y));
 /** The smaller one; NaN only where both are. */
 export const fmin = binary('fmin', (x, y) => lax.select(isFloat(x.dtype) ? lax.bitwiseOr(lax.lt(x, y), isnan(y)) : lax.lt(x, y), x, y));
-/** C's remainder, which has x's sign. */
-export const fmod = binary('fmod', lax.rem);
+/** C's remainder, which has x's sign; of integers divided by 0 it is 0. */
+export const fmod = binary('fmod', (x, y) => lax.rem(x, nonzeroDivisor(y)));
 /** The next number from x towards y. Half floats have no neighbours here. */
 export const nextafter = inexactBinary('nextafter', lax.nextafter);
 /** The distance to the next number away from 0. */

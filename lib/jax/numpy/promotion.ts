@@ -32,6 +32,9 @@ export const float = (name: string, f: (x: NDArray) => NDArray) => (x: Operand):
 export const unary = (name: string, f: (x: NDArray) => NDArray) => (x: Operand): NDArray => f(asArray(x, `jnp.${name}`));
 
 export const truth = (x: NDArray): NDArray => (x.dtype === 'bool' ? x : lax.ne(x, 0));
+/** Integers by which nothing remains stand for 0, by which none can be divided. */
+export const nonzeroDivisor = (y: NDArray): NDArray =>
+  (isFloat(y.dtype) || (y instanceof Scalar && Number(y.value) !== 0) ? y : lax.select(lax.eq(y, 0), new Scalar(1, y.dtype, false), y));
 /** `condition ? x : y`, elementwise. */
 export function either(where: string, condition: Operand, x: Operand, y: Operand): NDArray {
   const [a, b] = promoteOperands(where, x, y);

@@ -9,7 +9,7 @@ import { convertElementType } from '../primitives/convert.js';
 import * as functions from '../primitives/functions.js';
 import { asArray, type Operand } from '../primitives/primitive.js';
 import { expandTo } from '../primitives/shape.js';
-import { binary, float, inexact, promoteOperands, truth, unary } from './promotion.js';
+import { binary, float, inexact, nonzeroDivisor, promoteOperands, truth, unary } from './promotion.js';
 
 export const add = binary('add', (x, y) => (x.dtype === 'bool' ? lax.bitwiseOr(x, y) : lax.add(x, y)));
 export const subtract = binary('subtract', lax.sub);
@@ -29,8 +29,9 @@ export const floorDivide = binary('floorDivide', (x, y) => {
   const inexactNegative = lax.bitwiseAnd(lax.ne(lax.sign(x), lax.sign(y)), lax.ne(lax.rem(x, y), 0));
   return lax.select(inexactNegative, lax.sub(q, 1), q);
 });
-/** Python's `%`: the result has the divisor's sign. */
-export const remainder = binary('remainder', (x, y) => {
+/** Python's `%`: the result has the divisor's sign; of integers divided by 0 it is 0. */
+export const remainder = binary('remainder', (x, given) => {
+  const y = nonzeroDivisor(given);
   const r = lax.rem(x, y);
   return lax.select(lax.bitwiseAnd(lax.ne(r, 0), lax.ne(lax.lt(r, 0), lax.lt(y, 0))), lax.add(r, y), r);
 });
