@@ -1,6 +1,7 @@
 /** What stands for an operator that ONNX or the engine's float64 lacks: formulas with float64's accuracy. */
 import { Scalar, type NDArray } from '../array.js';
 import { abs, add, div, eq, floor, ge, gt, isFinite, le, lt, max, min, mul, neg, pow, round, select, sign, square, sub } from './arithmetic.js';
+import { convertElementType } from './convert.js';
 import { exp, log, log1p, sin, sqrt } from './functions.js';
 
 /** a₀ + a₁·x + a₂·x² + … */
@@ -81,17 +82,26 @@ export const erfcFormula = (x: NDArray): NDArray => {
   const tail = erfcOfMagnitude(abs(x));
   return select(lt(abs(x), 0.75), sub(1, erfFormula(x)), select(lt(x, 0), sub(2, tail), tail));
 };
-/** Giles' single-precision polynomials, and one step of Halley's method. */
-export const erfInvFormula = (x: NDArray): NDArray => {
+/** Giles' single-precision polynomials, computed in float64. */
+const erfInvOfFloat32 = (x: NDArray): NDArray => {
   const w = neg(log(mul(sub(1, x), add(1, x))));
   const small = [1.50140941, 0.246640727, -0.00417768164, -0.00125372503, 0.00021858087, -4.39150654e-06, -3.5233877e-06, 3.43273939e-07, 2.81022636e-08];
   const large = [2.83297682, 1.00167406, 0.00943887047, -0.0076224613, 0.00573950773, -0.00367342844, 0.00134934322, 0.000100950558, -0.000200214257];
   const first = mul(select(lt(w, 5), polynomial(sub(w, 2.5), small), polynomial(sub(sqrt(max(w, 5)), 3), large)), x);
-  const [a, y] = [abs(x), abs(first)];
-  const error = select(lt(a, 0.5), sub(erfFormula(y), a), sub(sub(1, a), erfcFormula(y)));
-  const step = mul(error, mul(Math.sqrt(Math.PI) / 2, exp(square(y))));
-  const refined = sub(y, div(step, add(1, mul(y, step))));
-  return select(eq(x, 0), x, select(eq(a, 1), mul(x, Infinity), mul(sign(x), refined)));
+  return select(eq(abs(x), 1), mul(x, Infinity), first);
+};
+/** Float64 numbers take three steps of Halley's method more: further out than float32 reaches the polynomials are a guess. */
+export const erfInvFormula = (x: NDArray): NDArray => {
+  const first = erfInvOfFloat32(convertElementType(x, 'float64'));
+  if (x.dtype !== 'float64') return convertElementType(first, x.dtype);
+  const a = abs(x);
+  let y = select(eq(a, 1), a, abs(first));
+  for (let i = 0; i < 3; i++) {
+    const error = select(lt(a, 0.5), sub(erfFormula(y), a), sub(sub(1, a), erfcFormula(y)));
+    const step = mul(error, mul(Math.sqrt(Math.PI) / 2, exp(square(y))));
+    y = sub(y, div(step, add(1, mul(y, step))));
+  }
+  return select(eq(x, 0), x, select(eq(a, 1), first, mul(sign(x), y)));
 };
 
 /** Lanczos' sum for Γ(z + 1) with g = 7, and its derivative (Godfrey's coefficients). */

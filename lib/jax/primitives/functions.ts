@@ -2,7 +2,7 @@
 import { requireFloat } from './primitive.js';
 import { elementwise, unaryFunction, type ElementwiseDefinition } from './elementwise.js';
 import { add, div, gt, mul, neg, pow, select, sub, square } from './arithmetic.js';
-import { composed, inFloat64, single } from './composed.js';
+import { composed, single } from './composed.js';
 import * as formulas from './formulas.js';
 import { lift } from './primitive.js';
 import type { NDArray } from '../array.js';
@@ -29,7 +29,7 @@ export const tanP = floating('tan', 'TAN', composed((x) => div(sin(x), cos(x))),
 // d erf(x) = 2/√π·exp(-x²)
 export const erfP = floating('erf', 'ERF', single('Erf', formulas.erfFormula), (ct, x) => mul(ct, mul(2 / Math.sqrt(Math.PI), exp(neg(square(x))))));
 // d erf⁻¹(x) = √π/2·exp(erf⁻¹(x)²)
-export const erfInvP = floating('erf_inv', 'ERF_INV', inFloat64(formulas.erfInvFormula), (ct, _x, y) => mul(ct, mul(Math.sqrt(Math.PI) / 2, exp(square(y)))));
+export const erfInvP = floating('erf_inv', 'ERF_INV', composed(formulas.erfInvFormula), (ct, _x, y) => mul(ct, mul(Math.sqrt(Math.PI) / 2, exp(square(y)))));
 export const asinP = floating('asin', 'ASIN', single('Asin', formulas.asinFormula), (ct, x) => mul(ct, rsqrt(sub(1, square(x)))));
 export const acosP = floating('acos', 'ACOS', single('Acos', formulas.acosFormula), (ct, x) => neg(mul(ct, rsqrt(sub(1, square(x))))));
 export const atanP = floating('atan', 'ATAN', single('Atan', formulas.atanFormula), (ct, x) => div(ct, add(1, square(x))));

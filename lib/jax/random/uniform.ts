@@ -89,10 +89,23 @@ export function randint(k: NDArray, shape: Shape, minval: Operand, maxval: Opera
     const some = lax.gt(hi, lo);
     let span = lax.select(some, lax.sub(asBits(hi), asBits(lo)), one);
     if (beyond !== undefined) span = lax.select(over.length ? lax.bitwiseAnd(over[0], some) : some, lax.add(span, one), span);
-    const half = lax.rem(new Scalar(1n << BigInt(width / 2), unsigned, false), span);
-    const factor = lax.rem(lax.mul(half, half), span);
-    const offset = lax.rem(lax.add(lax.mul(lax.rem(higher, span), factor), lax.rem(lower, span)), span);
+    const rest = (x: NDArray): NDArray => (width === 64 ? remainder64(x, span) : lax.rem(x, span));
+    const half = rest(new Scalar(1n << BigInt(width / 2), unsigned, false));
+    const factor = rest(lax.mul(half, half));
+    const offset = rest(lax.add(lax.mul(rest(higher), factor), rest(lower)));
     return lax.add(lo, wide === unsigned ? offset : bitcastConvertType(offset, wide));
   }, k, low, high, ...(isArray(beyond) ? [beyond] : []));
   return convertElementType(out, dtype);
+}
+/** x mod y of uint64, of which programs compute as int64: by halves of x where y is positive so, else by one subtraction. */
+function remainder64(x: NDArray, y: NDArray): NDArray {
+  const whole = (v: bigint) => new Scalar(v, 'int64', false);
+  const [a, d] = [bitcastConvertType(x, 'int64'), bitcastConvertType(y, 'int64')];
+  const positive = lax.gt(d, whole(0n));
+  const r = lax.rem(bitcastConvertType(lax.shiftRightLogical(x, new Scalar(1n, 'uint64', false)), 'int64'), lax.select(positive, d, whole(1n)));
+  const left = lax.sub(d, r);
+  const twice = lax.add(lax.select(lax.ge(r, left), lax.sub(r, left), lax.add(r, r)), lax.bitwiseAnd(a, whole(1n)));
+  const above = lax.bitwiseAnd(lax.lt(a, whole(0n)), lax.ge(a, d));
+  const result = lax.select(positive, lax.select(lax.eq(twice, d), whole(0n), twice), lax.select(above, lax.sub(a, d), a));
+  return bitcastConvertType(result, 'uint64');
 }

@@ -81,7 +81,10 @@ export const whileP: Primitive<WhileParams> = {
       return [evalJaxpr(cond, [...xs.slice(0, condConsts), ...next])[0], ...next];
     });
     writeInner(inner, turn, [...forCond, ...forBody, ...names]);
-    return g.nodeWithOutputs('Loop', ['', first, ...carry], carry.length, { body: { graph: inner } });
+    const results = g.nodeWithOutputs('Loop', ['', first, ...carry], carry.length, { body: { graph: inner } });
+    // The engine does not infer them, and our operators would take an unknown shape for a scalar's.
+    results.forEach((name, i) => g.declare(name, body.outputs[i].aval.dtype, body.outputs[i].aval.shape));
+    return results;
   },
 };
 
