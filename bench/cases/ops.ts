@@ -52,7 +52,7 @@ const OPS: Record<string, Op> = {
   'conv 1x1': conv([32, 32, 32, 32], [1, 1, 32, 64]),
   softmax: { make: () => [normal([4096, 1000])], f: (x) => nn.softmax(x) },
   'layer norm': { make: () => [normal([4096, 768]), normal([768]), normal([768])], f: layerNorm },
-  embedding: { make: () => [normal([50000, 256]), ids([32, 128], 50000)], f: (table, i) => jnp.take(table, i, { axis: 0 }), wanted: [0] },
+  embedding: { make: () => [normal([50000, 256]), ids([32, 128], 50000)], f: (table, i) => table.slice(i), wanted: [0] },
   'LSTM 100 turns': { make: () => [normal([100, 32, 256]), normal([512, 1024], 0.04), normal([1024], 0.04)], f: lstm },
   attention: { make: () => [0, 0, 0].map(() => normal([8, 128, 8, 64])), f: (q, k, v) => nn.dotProductAttention(q, k, v) },
   'chain of 16': { make: () => [normal([25_000_000]), normal([25_000_000])], f: chain },

@@ -56,7 +56,7 @@ OPS = {
     "conv 1x1": conv((32, 32, 32, 32), (1, 1, 32, 64)),
     "softmax": (lambda: [normal(4096, 1000)], jax.nn.softmax, None),
     "layer norm": (lambda: [normal(4096, 768), normal(768), normal(768)], layer_norm, None),
-    "embedding": (lambda: [normal(50000, 256), jnp.asarray(rng.integers(0, 50000, (32, 128), dtype=np.int32))], lambda t, i: jnp.take(t, i, axis=0), (0,)),
+    "embedding": (lambda: [normal(50000, 256), jnp.asarray(rng.integers(0, 50000, (32, 128), dtype=np.int32))], lambda table, i: table[i], (0,)),
     "LSTM 100 turns": (lambda: [normal(100, 32, 256), normal(512, 1024, scale=0.04), normal(1024, scale=0.04)], lstm, None),
     "attention": (lambda: [normal(8, 128, 8, 64) for _ in range(3)], jax.nn.dot_product_attention, None),
     "chain of 16": (lambda: [normal(25_000_000), normal(25_000_000)], chain, None),

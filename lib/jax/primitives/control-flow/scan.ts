@@ -10,6 +10,7 @@ import { add } from '../arithmetic.js';
 import type { Primitive } from '../primitive.js';
 import { inFront, moveAxis } from '../shape.js';
 import { aroundTheLoop, writeInner } from './common.js';
+import { hoist } from './hoist.js';
 
 /** `jaxpr`: (consts, carry, slices) → (carry, slices of the results). Inputs of the primitive: consts, carry, arrays. */
 export interface ScanParams { readonly jaxpr: Jaxpr; readonly consts: number; readonly carry: number; readonly length: number; readonly reverse: boolean }
@@ -48,20 +49,32 @@ const vjp: NonNullable<Primitive<ScanParams>['vjp']> = (inputs, params, needed) 
       const slices = sources.filter((s) => !(s.input >= 0 && s.input < consts)).map((s) => (s.input >= 0 ? inputs[s.input] : stack[s.stack]));
       const ct = (k: number) => cts[k] ?? zeros(strong(outputs[k].aval));
       const ys = jaxpr.outputs.flatMap((_, k) => (k >= carry && given[k] ? [ct(k)] : []));
-      const back = [...carryAt.map((i) => ct(i - consts)), ...constAt.map((i) => zeros(strong(inputs[i].aval)))];
       const slice = (x: NDArray) => aval(x.shape.slice(1), x.dtype);
-      // (what does not change, cotangents of the carry, sums for the captured arrays, kept slices, cotangents of the results)
-      const body = traceProgram([...fixed.map((x) => x.aval), ...back.map((x) => strong(x.aval)), ...slices.map(slice), ...ys.map(slice)], (...xs) => {
-        const at = [0, fixed.length, fixed.length + carryAt.length, fixed.length + back.length, fixed.length + back.length + slices.length];
-        let [f, s] = [at[0], at[3]];
+      const carried = carryAt.map((i) => ct(i - consts));
+      const stacks = [...slices, ...ys];
+      // (what does not change, cotangents of the carry, kept slices, cotangents of the results) → cotangents of the inputs
+      const turn = traceProgram([...fixed.map((x) => x.aval), ...carried.map((x) => strong(x.aval)), ...stacks.map(slice)], (...xs) => {
+        let [f, s] = [0, fixed.length + carried.length];
         const kept_ = sources.map((source) => (source.input >= 0 && source.input < consts ? xs[f++] : xs[s++]));
-        const pulled = evalJaxpr(backward, [...kept_, ...xs.slice(at[1], at[2]), ...xs.slice(at[4])]);
-        const sums = xs.slice(at[2], at[3]).map((sum, i) => add(sum, pulled[i]));
-        return [...pulled.slice(constAt.length, constAt.length + carryAt.length), ...sums, ...pulled.slice(constAt.length + carryAt.length)];
+        return evalJaxpr(backward, [...kept_, ...xs.slice(fixed.length, fixed.length + carried.length), ...xs.slice(fixed.length + carried.length + slices.length)]);
       });
-      const pulled = bind(scanP, [...fixed, ...back, ...slices, ...ys], { jaxpr: body, consts: fixed.length, carry: back.length, length, reverse: !reverse });
+      const sliced = turn.inputs.slice(fixed.length + carried.length);
+      const hoisted = hoist(turn, constAt.length, new Set(turn.inputs.slice(0, fixed.length)), new Set(sliced));
+      const summed = [...constAt.keys()].filter((k) => !hoisted.after[k]);
+      const back = [...carried, ...summed.map((k) => zeros(strong(inputs[constAt[k]].aval)))];
+      // (what does not change, cotangents of the carry, sums for captured arrays, slices) → (those two, slices' cotangents, what is summed later)
+      const body = traceProgram([...fixed.map((x) => x.aval), ...back.map((x) => strong(x.aval)), ...stacks.map(slice)], (...xs) => {
+        const [sums, rest] = [fixed.length + carried.length, fixed.length + back.length];
+        const pulled = evalJaxpr({ ...turn, outputs: [...turn.outputs, ...hoisted.stacks] }, [...xs.slice(0, sums), ...xs.slice(rest)]);
+        const carries = constAt.length + carryAt.length;
+        return [...pulled.slice(constAt.length, carries), ...summed.map((k, n) => add(xs[sums + n], pulled[k])), ...pulled.slice(carries)];
+      });
+      const pulled = bind(scanP, [...fixed, ...back, ...stacks], { jaxpr: body, consts: fixed.length, carry: back.length, length, reverse: !reverse });
+      const later = pulled.slice(pulled.length - hoisted.stacks.length);
+      const stackOf = (v: Var) => (sliced.includes(v) ? stacks[sliced.indexOf(v)] : later[hoisted.stacks.indexOf(v)]);
       const found = new Map<number, NDArray>();
-      [...carryAt, ...constAt, ...xsAt].forEach((i, k) => found.set(i, pulled[k]));
+      [...carryAt, ...summed.map((k) => constAt[k]), ...xsAt].forEach((i, k) => found.set(i, pulled[k]));
+      hoisted.after.forEach((sum, k) => { if (sum) found.set(constAt[k], sum(stackOf)); });
       return inputs.map((_, i) => (wanted[i] ? found.get(i) ?? null : null));
     },
   };
