@@ -26,8 +26,8 @@ setEvaluator((primitive: Primitive, inputs: readonly NDArray[], params: unknown)
   if (subprograms(params as object).length) return execute(single(primitive, avals, params), arrays);
   const target = targetOf();
   const whole = avals.find((a) => a.shape.length > 0);
-  const alike = primitive.opcode !== undefined && avals.every((a) => a.shape.length === 0 || dims.equalShapes(a.shape, whole!.shape));
-  // Elementwise operations on equal shapes run flat, so that one program serves every size.
+  // Elementwise operations on equal shapes run flat, so that one program serves every size. Scalars have but one, which can be bound.
+  const alike = primitive.opcode !== undefined && whole !== undefined && avals.every((a) => a.shape.length === 0 || dims.equalShapes(a.shape, whole.shape));
   const typed = alike ? avals.map((a) => (a.shape.length ? aval([open], a.dtype, a.weak) : a)) : avals;
   const key = `${target.engine} ${target.device} ${primitive.name} ${JSON.stringify(params)} ${typed.map((a) => `${a.dtype}${a.weak ? '~' : ''}[${a.shape.join()}]`).join(' ')}`;
   const program = eagerPrograms.get(key, () => new Program(single(primitive, typed, params), target, [], undefined, !alike));
