@@ -18,9 +18,12 @@ export {
 } from './haiku/hooks.js';
 export { interceptMethods, type Interceptor, type MethodContext, type NextMethod } from './haiku/interceptors.js';
 export { Module, module, nameLike, transparent, type ModuleOptions } from './haiku/module.js';
+export { BatchNorm, type BatchNormCallOptions, type BatchNormOptions } from './haiku/modules/batch-norm.js';
 export { Conv1D, Conv2D, Conv3D, ConvND, type ConvOptions } from './haiku/modules/conv.js';
 export { Conv1DTranspose, Conv2DTranspose, Conv3DTranspose, ConvNDTranspose, type ConvTransposeOptions } from './haiku/modules/conv-transpose.js';
 export { DepthwiseConv1D, DepthwiseConv2D, DepthwiseConv3D, SeparableDepthwiseConv2D, type DepthwiseConvOptions, type SeparableDepthwiseConvOptions } from './haiku/modules/depthwise.js';
+export { GroupNorm, type GroupNormOptions } from './haiku/modules/group-norm.js';
+export { InstanceNorm, LayerNorm, type Axes, type InstanceNormOptions, type LayerNormOptions } from './haiku/modules/layer-norm.js';
 export { getChannelIndex } from './haiku/modules/layout.js';
 export { MultiHeadAttention, type MultiHeadAttentionOptions } from './haiku/modules/attention.js';
 export { DeepRNN, deepRnnWithSkipConnections } from './haiku/modules/deep-rnn.js';
@@ -31,7 +34,10 @@ export { ResetCore } from './haiku/modules/reset-core.js';
 export { dynamicUnroll, staticUnroll, type Core, type DynamicUnrollOptions, type StaticUnrollOptions } from './haiku/modules/unroll.js';
 export { cond, evalShape, foriLoop, grad, map, remat, scan, switch, valueAndGrad, vmap, whileLoop, type VmapOptions } from './haiku/stateful.js';
 export { Linear, type LinearOptions } from './haiku/modules/linear.js';
+export { EMAParamsTree, ExponentialMovingAverage, type EMAParamsTreeOptions, type ExponentialMovingAverageOptions } from './haiku/modules/moving-averages.js';
+export { RMSNorm, type RMSNormOptions } from './haiku/modules/rms-norm.js';
 export { Sequential } from './haiku/modules/sequential.js';
+export { SNParamsTree, SpectralNorm, type SNParamsTreeOptions, type SpectralNormOptions } from './haiku/modules/spectral-norm.js';
 export {
   MultiTransformed, MultiTransformedWithState, multiTransform, multiTransformWithState, withoutApplyRng,
   type ApplyTree, type ApplyTreeWithState, type TransformedWithStateWithoutRng, type TransformedWithoutRng,

@@ -103,6 +103,8 @@ function call(api: Api, e: Any, go: (x: Any) => Any): Any {
   const f = named !== undefined ? resolve(api, named) : go(e.$call);
   const of = named ?? wrapped.get(f) ?? (classOf.has(f) ? `${classOf.get(f)}.__call__` : undefined);
   const args = placed(of, e, go);
+  // Python's integers make integer arrays.
+  if (named === 'jnp.array' && args.length === 1 && Array.isArray(args[0]) && args[0].flat(9).every(Number.isInteger)) args.push({ dtype: 'int32' });
   const result = made(named ?? of, named !== undefined && '$new' in e && isClass(f) ? new f(...args) : f(...args));
   if (typeof result === 'function' && typeof e.args?.[0]?.$fn === 'string') wrapped.set(result, e.args[0].$fn);
   return result;
@@ -117,9 +119,12 @@ function made(name: string | undefined, value: Any): Any {
 
 function placed(callee: string | undefined, e: Any, go: (x: Any) => Any): unknown[] {
   const args = (e.args ?? []).map(go);
-  const kwargs = Object.entries(e.kwargs ?? {}).map(([k, v]): [string, unknown] => [k, go(v)]);
+  const kwargs = Object.entries(e.kwargs ?? {}).map(([k, v]): [string, unknown] => [k, k.endsWith('_config') ? options(go(v)) : go(v)]);
   return placeArguments({ callee, args, kwargs, names: e.names, required: e.required });
 }
+
+/** A mapping whose keys are names of arguments. */
+const options = (config: Any): Any => (config === null ? undefined : Object.fromEntries(Object.entries(config).map(([k, v]) => [camelCase(k), v])));
 
 function method(e: Any, go: (x: Any) => Any): Any {
   const of = go(e.of);
