@@ -2,23 +2,40 @@
 import { checkOptions } from '../../runtime/options.js';
 import { ShapeError, TypeError } from '../../runtime/errors.js';
 import { ConcreteArray, NDArray, Scalar, aval, fromBytes, isArray, type NestedList } from '../array.js';
-import type { Shape } from '../dims.js';
-import { checkShape } from './promotion.js';
+import { dims, formatShape, type Shape } from '../dims.js';
+import { checkShape, promoteOperands } from './promotion.js';
 import { checkDType, dtypeOfTypedArray, encode, isFloat, type DType, type TypedArray } from '../dtypes.js';
 import { convertElementType } from '../primitives/convert.js';
 import { iota } from '../primitives/indexing.js';
 import { add, eq, mul } from '../primitives/arithmetic.js';
-import { expandTo } from '../primitives/shape.js';
+import type { Operand } from '../primitives/primitive.js';
+import { concatenate, expandTo, reshape } from '../primitives/shape.js';
 
 export interface DTypeOption { dtype?: DType }
 /** What becomes an array. */
-export type ArrayLike = NDArray | NestedList | TypedArray | Uint8ClampedArray;
+export type ArrayLike = NDArray | NestedList | TypedArray | Uint8ClampedArray | readonly ArrayLike[];
 
-/** An array from nested lists, a number, a typed array or an array, by copy. `jnp.array([1, 2])` is float32; typed arrays keep their dtype. */
-export function array(data: ArrayLike, options?: DTypeOption & { copy?: boolean }): NDArray {
-  const { dtype, copy = true } = checkOptions('jnp.array', options, ['dtype', 'copy']);
+/**
+ * An array from nested lists (of numbers, or arrays of one shape), a number, a typed array or an array, by copy.
+ * `jnp.array([1, 2])` is float32; typed arrays keep their dtype. `ndmin`: unit axes come in front up to that rank.
+ */
+export function array(data: ArrayLike, options?: DTypeOption & { copy?: boolean; ndmin?: number }): NDArray {
+  const { dtype, copy = true, ndmin = 0 } = checkOptions('jnp.array', options, ['dtype', 'copy', 'ndmin']);
   if (dtype !== undefined) checkDType(dtype, 'jnp.array');
+  const x = made(data, dtype, copy);
+  return x.ndim < ndmin ? reshape(x, [...globalThis.Array<number>(ndmin - x.ndim).fill(1), ...x.shape]) : x;
+}
+const holdsArrays = (data: unknown): boolean => globalThis.Array.isArray(data) && data.some((x) => isArray(x) || holdsArrays(x));
+/** Lists of arrays side by side; numbers beside them take their dtype. */
+function stacked(list: readonly ArrayLike[]): NDArray {
+  const parts = promoteOperands('jnp.array', ...list.map((x) => (holdsArrays(x) ? stacked(x as readonly ArrayLike[]) : globalThis.Array.isArray(x) || ArrayBuffer.isView(x) ? array(x) : (x as Operand))));
+  const other = parts.find((x) => !dims.equalShapes(x.shape, parts[0].shape));
+  if (other) throw new ShapeError(`jnp.array: a list holds arrays of shapes ${formatShape(parts[0].shape)} and ${formatShape(other.shape)}; they must be the same.`);
+  return concatenate(parts.map((x) => reshape(x, [1, ...x.shape])), 0);
+}
+function made(data: ArrayLike, dtype: DType | undefined, copy: boolean): NDArray {
   if (isArray(data)) return convertElementType(data instanceof Scalar && !dtype ? new Scalar(data.value, data.dtype, false) : data, dtype ?? data.dtype);
+  if (holdsArrays(data)) { const x = stacked(data as readonly ArrayLike[]); return dtype ? convertElementType(x, dtype) : x; }
   const kept = dtypeOfTypedArray(data);
   if (kept) return typed(data as TypedArray, kept, dtype, copy);
   if (ArrayBuffer.isView(data)) throw new TypeError('jnp.array: this kind of view has no dtype; pass a typed array.');
