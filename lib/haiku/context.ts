@@ -16,8 +16,18 @@ export interface ModuleState { module: ModuleInstance | undefined; readonly meth
 /** A state entry: what `init` returns, and what it is now. */
 export interface StatePair { readonly initial: unknown; readonly current: unknown }
 
+let frameCount = 0;
+/** Modules and the frame that they were made in, by its number. */
+export const madeIn = new WeakMap<object, number>();
+/** Frame numbers below which modules may not be used now: they were made outside the function that is lifted. */
+export const closureBoundaries = new Stack<number>();
+/** Lifting modules and the path under which they store what the lifted function makes. */
+export const liftPrefixes = new WeakMap<object, string>();
+
 /** One call of `init` or `apply`. */
 export class Frame {
+  /** Later frames have higher numbers. */
+  readonly id: number = frameCount++;
   readonly params: Store<Array>;
   readonly state: Store<StatePair>;
   /** True in `apply`: parameters are read, never made. */
@@ -44,7 +54,7 @@ export class Frame {
   evolve(rng: PRNGSequence | null, shareNames: boolean): Frame {
     const copy = <T>(store: Store<T>): Store<T> => new Map([...store].map(([module, bundle]) => [module, new Map(bundle)]));
     const names = shareNames ? {} : { modules: this.modules.clone(), names: this.names.clone((table) => table.clone()) };
-    return Object.assign(Object.create(Frame.prototype) as Frame, this, names, { params: copy(this.params), state: copy(this.state), rngs: new Stack(rng) });
+    return Object.assign(Object.create(Frame.prototype) as Frame, this, names, { id: frameCount++, params: copy(this.params), state: copy(this.state), rngs: new Stack(rng) });
   }
 
   /** Runs `body` as (a part of) a module's method: names count afresh. */
@@ -71,7 +81,20 @@ export function requireModuleName(module: ModuleInstance | undefined): string {
   if (module === undefined) {
     throw new ValueError('The super constructor must be called before you create parameters or submodules: move `super(name)` to the first line of the constructor.');
   }
+  const boundary = closureBoundaries.top;
+  if (boundary !== undefined && (madeIn.get(module) ?? boundary) < boundary) {
+    throw new ValueError("You can't functionally close over a module which has been initialized outside of the function wrapped in hk.transparentLift or "
+      + `hk.layerStack: make '${module.moduleName}' inside that function.`);
+  }
   return module.moduleName;
+}
+
+/** What comes before the paths of an `init` that is lifted now, in the outermost parameters: ends in `/`; null if nothing. */
+export function liftedPrefixName(): string | null {
+  if (frames.top!.frozen) return null;
+  const lifting = new Set(frames.items.map((frame) => frame.modules.top?.module));
+  const prefixes = [...lifting].flatMap((module) => (module && liftPrefixes.get(module)) || []);
+  return prefixes.length ? `${prefixes.join('/')}/` : null;
 }
 
 /** `current_name` without the check of the context. */

@@ -18,6 +18,8 @@ export interface GetterContext {
   readonly originalShape: readonly number[] | undefined;
   readonly originalDtype: DType;
   readonly originalInit: Initializer | undefined;
+  /** In a lifted `init` (`hk.lift`): what comes before `fullName` in the outermost parameters, ending in `/`; else null. */
+  readonly liftedPrefixName: string | null;
 }
 
 /** What a setter is told. Shape and dtype are trees like the value; undefined for leaves that are no arrays. */
@@ -28,6 +30,8 @@ export interface SetterContext {
   readonly module: ModuleInstance | undefined;
   readonly originalShape: any;
   readonly originalDtype: any;
+  /** As in `GetterContext`. */
+  readonly liftedPrefixName: string | null;
 }
 
 class DoNotStore {

@@ -19,6 +19,10 @@ export type NextMethod = (...args: any[]) => any;
 export type Interceptor = (next: NextMethod, args: any[], context: MethodContext) => any;
 
 const interceptors = new Stack<Interceptor>();
+const always: Interceptor[] = [];
+
+/** Puts an interceptor around all others for good. */
+export function interceptAlways(interceptor: Interceptor): void { always.push(interceptor); }
 
 /**
  * While `fn` runs, `interceptor` is called around every method (constructors, properties and `call` included) of every
@@ -35,8 +39,8 @@ export function interceptMethods<R>(interceptor: Interceptor, fn: () => R): R { 
 
 /** Runs the interceptors, the method innermost. */
 export function intercepted(method: (...args: any[]) => any, args: any[], context: () => MethodContext): any {
-  if (interceptors.length === 0) return method(...args);
-  const around = interceptors.items;
+  if (interceptors.length === 0 && always.length === 0) return method(...args);
+  const around = [...always, ...interceptors.items];
   const told = context();
   const from = (i: number): NextMethod => (...given) => (i === around.length ? method(...given) : around[i](from(i + 1), given, told));
   return from(0)(...args);

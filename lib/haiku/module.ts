@@ -3,7 +3,7 @@ import type { Array } from '../jax/index.js';
 import { TypeError, ValueError } from '../runtime/errors.js';
 import { checkOptions } from '../runtime/options.js';
 import { UntypedCallable, isAsync, type AnyFunction } from './callable.js';
-import { frames, requireModuleName, type Frame, type ModuleState } from './context.js';
+import { frames, madeIn, requireModuleName, type Frame, type ModuleState } from './context.js';
 import { intercepted } from './interceptors.js';
 import { describe, isMapping, setOwn } from './mappings.js';
 import { camelToSnake, checkForcedName, checkName, isForced, methodPrefix, withoutForce } from './naming.js';
@@ -39,6 +39,7 @@ class ModuleBase extends UntypedCallable implements ModuleInstance {
     this.moduleName = uniquePath(frame, givenName(cls, nameOrOptions) ?? defaultName(cls));
     this.name = this.moduleName.slice(this.moduleName.lastIndexOf('/') + 1);
     submodules.set(this, new Set());
+    madeIn.set(this, frame.id);
     state.module = this;
   }
 

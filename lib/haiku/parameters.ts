@@ -4,7 +4,7 @@ import type { DType } from '../runtime/dtypes.js';
 import { TypeError, ValueError } from '../runtime/errors.js';
 import { nearestName } from '../runtime/nearest.js';
 import { checkOptions } from '../runtime/options.js';
-import { pathOf, requireFrame, type Frame } from './context.js';
+import { liftedPrefixName, pathOf, requireFrame, type Frame } from './context.js';
 import { MissingRNGError } from './errors.js';
 import { DO_NOT_STORE, create, read, write, type GetterContext } from './hooks.js';
 import { describe, setInStore } from './mappings.js';
@@ -39,6 +39,7 @@ function contextOf(frame: Frame, module: string, name: string, shape: readonly n
   return {
     fullName: `${module}/${name}`, moduleName: module, name, module: frame.modules.top?.module,
     originalShape: shape, originalDtype: dtype, originalInit: init,
+    get liftedPrefixName() { return liftedPrefixName(); },
   };
 }
 
@@ -130,7 +131,7 @@ export function setState(name: string, value: any): void {
   const module = pathOf(frame);
   const current = write(value, () => ({
     fullName: `${module}/${name}`, moduleName: module, name, module: frame.modules.top?.module,
-    originalShape: tree.map(shapeOf, value), originalDtype: tree.map(dtypeOf, value),
+    originalShape: tree.map(shapeOf, value), originalDtype: tree.map(dtypeOf, value), liftedPrefixName: liftedPrefixName(),
   }));
   if (current === DO_NOT_STORE) return;
   const before = frame.state.get(module)?.get(name);
