@@ -56,7 +56,8 @@ export function logmeanexp(x: Operand, options?: LogMeanExpOptions): NDArray {
 export interface StandardizeOptions { axis?: Axis; mean?: Operand | null; variance?: Operand | null; epsilon?: Operand; where?: Operand | null; algorithm?: 'fast' | 'stable' }
 /** (x - mean) / √(variance + epsilon) along `axis`; mean and variance may be given. `fast`: E[x²] - E[x]², else E[(x - mean)²]. */
 export function standardize(x: Operand, options?: StandardizeOptions): NDArray {
-  const { axis = -1, mean = null, variance = null, epsilon = 1e-5, where = null, algorithm = 'fast' } = checkOptions('nn.standardize', options, ['axis', 'mean', 'variance', 'epsilon', 'where', 'algorithm']);
+  const { axis = -1, mean = null, variance = null, epsilon = 1e-5, where = null, algorithm = 'fast' } =
+    checkOptions('nn.standardize', options, ['axis', 'mean', 'variance', 'epsilon', 'where', 'algorithm']);
   if (algorithm !== 'fast' && algorithm !== 'stable') throw new ValueError(`nn.standardize: unknown algorithm '${String(algorithm)}'; expected 'fast' or 'stable'.`);
   const given = float(x, 'nn.standardize');
   const a = isHalf(given.dtype) ? convertElementType(given, 'float32') : given;

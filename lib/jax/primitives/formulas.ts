@@ -106,7 +106,10 @@ export const erfInvFormula = (x: NDArray): NDArray => {
 
 /** Lanczos' sum for Γ(z + 1) with g = 7, and its derivative (Godfrey's coefficients). */
 function lanczos(z: NDArray): { sum: NDArray; slope: NDArray } {
-  const coefficients = [676.520368121885098567, -1259.13921672240287047, 771.323428777653078849, -176.615029162140599066, 12.507343278686904814, -0.138571095265720116896, 9.984369578019570859563e-6, 1.50563273514931155834e-7];
+  const coefficients = [
+    676.520368121885098567, -1259.13921672240287047, 771.323428777653078849, -176.615029162140599066,
+    12.507343278686904814, -0.138571095265720116896, 9.984369578019570859563e-6, 1.50563273514931155834e-7,
+  ];
   const terms = coefficients.map((c, i) => div(c, add(z, i + 1)));
   return {
     sum: terms.reduce((s, t) => add(s, t), new Scalar(0.999999999999809932277, z.dtype) as NDArray),

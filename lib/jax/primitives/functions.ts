@@ -11,8 +11,8 @@ import type { OpCode } from '../../lowering/opcodes.js';
 const FLOATS = ['float32', 'float64'] as const;
 
 /** A function of one floating-point array, which keeps its dtype. */
-export const floating = (name: string, opcode: OpCode, onnx: ElementwiseDefinition['onnx'], derivative: (ct: NDArray, x: NDArray, y: NDArray) => NDArray, types: ElementwiseDefinition['types'] = FLOATS) =>
-  elementwise({ name, opcode, onnx, types, result: ([a]) => requireFloat(name, a), rule: (ct, [x], [y]) => [() => derivative(ct, x, y)] });
+export const floating = (name: string, opcode: OpCode, onnx: ElementwiseDefinition['onnx'], derivative: (ct: NDArray, x: NDArray, y: NDArray) => NDArray) =>
+  elementwise({ name, opcode, onnx, types: FLOATS, result: ([a]) => requireFloat(name, a), rule: (ct, [x], [y]) => [() => derivative(ct, x, y)] });
 
 export const expP = floating('exp', 'EXP', 'Exp', (ct, _x, y) => mul(ct, y));
 export const logP = floating('log', 'LOG', 'Log', (ct, x) => div(ct, x));

@@ -11,7 +11,8 @@ export type Width = 8 | 16 | 32 | 64;
 
 /** The leading axes of keys uint32[…, 2]. */
 function batchOf(where: string, a: Aval): Shape {
-  if (a.dtype !== 'uint32' || !a.shape.length || !dims.equal(a.shape[a.shape.length - 1], 2)) throw new ShapeError(`${where}: expected a key (uint32[2]), got ${a.dtype}${formatShape(a.shape)}; make one with random.PRNGKey or random.split.`);
+  if (a.dtype !== 'uint32' || !a.shape.length || !dims.equal(a.shape[a.shape.length - 1], 2))
+    throw new ShapeError(`${where}: expected a key (uint32[2]), got ${a.dtype}${formatShape(a.shape)}; make one with random.PRNGKey or random.split.`);
   return a.shape.slice(0, -1);
 }
 

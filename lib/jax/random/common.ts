@@ -54,7 +54,8 @@ export function shapeFor(where: string, shape: Shape | null | undefined, ...para
   const shapes = parameters.map((p) => (p instanceof NDArray ? p.shape : p));
   if (shape === undefined || shape === null) return broadcastShapes(where, ...shapes);
   const to = checkShape(where, shape);
-  if (!dims.equalShapes(broadcastShapes(where, to, ...shapes), to)) throw new ShapeError(`${where}: parameters of shapes ${shapes.map(formatShape).join(', ')} do not broadcast to the shape ${formatShape(to)}.`);
+  if (!dims.equalShapes(broadcastShapes(where, to, ...shapes), to))
+    throw new ShapeError(`${where}: parameters of shapes ${shapes.map(formatShape).join(', ')} do not broadcast to the shape ${formatShape(to)}.`);
   return to;
 }
 

@@ -24,7 +24,10 @@ const standard = (name: string, sample: (k: NDArray, shape: Shape, dtype: DType)
   return together((kk) => sample(kk, to, dtype), k);
 };
 /** A sampler whose parameters broadcast with the shape. */
-export function sampler(name: string, k: NDArray, parameters: readonly Operand[], shape: Shape | null | undefined, options: DTypeOption | undefined, sample: (k: NDArray, shape: Shape, dtype: DType, ...parameters: NDArray[]) => NDArray): NDArray {
+export function sampler(
+  name: string, k: NDArray, parameters: readonly Operand[], shape: Shape | null | undefined, options: DTypeOption | undefined,
+  sample: (k: NDArray, shape: Shape, dtype: DType, ...parameters: NDArray[]) => NDArray,
+): NDArray {
   const where = `random.${name}`;
   const { dtype = 'float32' } = checkOptions(where, options, ['dtype']);
   float(where, dtype);

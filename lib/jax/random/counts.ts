@@ -68,7 +68,10 @@ export function poisson(k: NDArray, lam: Operand, shape?: Shape | null, options?
 
 /** What Stirling's formula leaves out of log k!: its values up to 9, then three terms of its series. */
 function stirlingTail(k: NDArray): NDArray {
-  const table = [0.0810614667953272, 0.0413406959554092, 0.0276779256849983, 0.02079067210376509, 0.0166446911898211, 0.0138761288230707, 0.0118967099458917, 0.010411265261972, 0.00925546218271273, 0.00833056343336287];
+  const table = [
+    0.0810614667953272, 0.0413406959554092, 0.0276779256849983, 0.02079067210376509, 0.0166446911898211, 0.0138761288230707,
+    0.0118967099458917, 0.010411265261972, 0.00925546218271273, 0.00833056343336287,
+  ];
   const clamped = lax.min(lax.max(k, 0), 9);
   const squares = square(add(clamped, 1));
   const series = div(sub(1 / 12, div(sub(1 / 360, div(1 / 1260, squares)), squares)), add(clamped, 1));

@@ -105,7 +105,8 @@ export function multivariateNormal(k: NDArray, mean: NDArray, cov: NDArray, shap
   checkKey(where, k);
   if (method !== 'cholesky' && method !== 'eigh' && method !== 'svd') throw new ValueError(`${where}: unknown method '${String(method)}'; expected 'cholesky', 'eigh' or 'svd'.`);
   const n = mean.shape[mean.ndim - 1];
-  if (mean.ndim < 1 || cov.ndim < 2 || !dims.equalShapes(cov.shape.slice(-2), [n, n])) throw new ShapeError(`${where}: expected a mean [...,n] and a covariance [...,n,n], got ${formatShape(mean.shape)} and ${formatShape(cov.shape)}.`);
+  if (mean.ndim < 1 || cov.ndim < 2 || !dims.equalShapes(cov.shape.slice(-2), [n, n]))
+    throw new ShapeError(`${where}: expected a mean [...,n] and a covariance [...,n,n], got ${formatShape(mean.shape)} and ${formatShape(cov.shape)}.`);
   const to = shapeFor(where, shape, mean.shape.slice(0, -1), cov.shape.slice(0, -2));
   return together((kk, m, c) => {
     const scaled = (vectors: NDArray, squares: NDArray) => lax.mul(vectors, reshape(sqrt(squares), [...squares.shape.slice(0, -1), 1, n]));

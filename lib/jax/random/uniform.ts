@@ -79,7 +79,8 @@ export function randint(k: NDArray, shape: Shape, minval: Operand, maxval: Opera
     const within = (v: bigint) => new Scalar(v, whole.dtype, false);
     return convertElementType(lax.min(lax.max(whole, within(least > from ? least : from)), within(high < to ? high : to)), wide);
   };
-  const beyond = wide !== dtype ? undefined : isArray(maxval) ? (limits(maxval.dtype)[1] > most ? lax.gt(maxval, new Scalar(most, maxval.dtype, false)) : undefined) : Number(maxval) > Number(most) ? true : undefined;
+  const above = (x: NDArray): NDArray | undefined => (limits(x.dtype)[1] > most ? lax.gt(x, new Scalar(most, x.dtype, false)) : undefined);
+  const beyond = wide !== dtype ? undefined : isArray(maxval) ? above(maxval) : Number(maxval) > Number(most) || undefined;
   const [low, high] = [limit(minval, most), limit(maxval, top)];
   const to = shapeFor('random.randint', shape, low, high);
   const out = together((kk, lo, hi, ...over) => {
