@@ -76,10 +76,12 @@ describe('identities', () => {
   }
 
   it('transposes become dimension numbers of products', () => {
-    const [q, k] = [numbers(1, [2, 5, 3, 4]), numbers(2, [2, 6, 3, 4])];
-    const scores = (q: Array, k: Array) => jnp.matmul(jnp.transpose(q, [0, 2, 1, 3]), jnp.transpose(k, [0, 2, 3, 1]));
-    expect(names(simplify, scores, q, k)).to.deep.equal(['dot_general']);
-    expectClose(jit(scores)(q, k), scores(q, k), 1e-6);
+    const [a, b] = [numbers(1, [5, 3, 4]), numbers(2, [6, 4])];
+    const product = (a: Array, b: Array) => jnp.tensordot(jnp.transpose(a, [2, 0, 1]), b.T, { axes: [[0], [0]] });
+    expect(names(simplify, product, a, b)).to.deep.equal(['dot_general']);
+    expectClose(jit(product)(a, b), product(a, b), 1e-6);
+    expect(names(simplify, (a, b) => jnp.matmul(a, b.T).add(b.index({ stop: 1 }).reshape([4]).at(0).get()), numbers(1, [20, 4]), b)).to.not.include('transpose');
+    expect(names(simplify, (a, b, c) => jnp.matmul(a, b.T).add(c), numbers(1, [20, 4]), b, numbers(3, [6])), 'with a bias the engine joins all three').to.include('transpose');
     // The order of the free axes is that of the result.
     const turned = (a: Array, b: Array) => jnp.tensordot(jnp.transpose(a, [1, 0, 2]), b, { axes: 1 });
     expect(names(simplify, turned, numbers(1, [2, 3, 4]), numbers(2, [4, 5]))).to.include('transpose');

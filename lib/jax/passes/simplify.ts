@@ -34,22 +34,30 @@ function unbroadcast(e: Equation, made: Made): Equation | null {
   return whole && sources.some(Boolean) ? { ...e, inputs: e.inputs.map((a, i) => sources[i] ?? a) } : null;
 }
 
-/** Transposed operands, read through the dimension numbers. The result lists free axes in order, so that must stay. */
+/** Whether axes stand together in order at one end, so that the product needs no copy in another order. */
+const atOneEnd = (axes: readonly number[], rank: number): boolean => axes.every((a, i) => a === i) || axes.every((a, i) => a === rank - axes.length + i);
+
+/**
+ * Transposed operands of products without batch axes, read through the dimension numbers. The result lists free axes in order,
+ * so that order must stay. Batched products keep theirs: the engine takes in one that exchanges the last two axes, and one copy in
+ * another order serves the gradients too, while each product for itself would make its own (attention gained nothing by it).
+ */
 function untransposed(e: Equation, made: Made): Equation | null {
   const { contract, batch } = e.params as DotParams;
+  if (batch[0].length) return null;
   const inputs = [...e.inputs];
-  const axes = [0, 1].map((side) => {
+  const axes = contract.map((list, side) => {
     const from = made(e.inputs[side]);
-    if (from?.primitive.name !== 'transpose') return [contract[side], batch[side]];
+    if (from?.primitive.name !== 'transpose') return list;
     const { permutation } = from.params as { permutation: readonly number[] };
-    const free = permutation.filter((_, i) => !contract[side].includes(i) && !batch[side].includes(i));
-    if (free.some((p, i) => i > 0 && p < free[i - 1])) return [contract[side], batch[side]];
+    const free = permutation.filter((_, i) => !list.includes(i));
+    const moved = list.map((i) => permutation[i]);
+    if (free.some((p, i) => i > 0 && p < free[i - 1]) || !atOneEnd(moved, permutation.length)) return list;
     inputs[side] = from.inputs[0];
-    return [contract[side], batch[side]].map((list) => list.map((i) => permutation[i]));
+    return moved;
   });
-  if (inputs.every((a, i) => a === e.inputs[i])) return null;
-  const params: DotParams = { contract: [axes[0][0], axes[1][0]], batch: [axes[0][1], axes[1][1]] };
-  return { ...e, inputs, params };
+  const params: DotParams = { contract: [axes[0], axes[1]], batch };
+  return inputs.every((a, i) => a === e.inputs[i]) ? null : { ...e, inputs, params };
 }
 
 type Rules = Record<string, Rule>;
