@@ -19,7 +19,8 @@ export {
   acos, acosh, asin, asinh, atan, atanh, cbrt, cos, cosh, erf, erfInv, exp, exp2, expm1, log, log1p, logistic, rsqrt, sin, sinh, sqrt, tan, tanh,
 } from '../primitives/functions.js';
 export { besselI0e, besselI1e, betainc, digamma, erfc, igamma, igammac, igammaGradA, lgamma, polygamma, randomGammaGrad, zeta } from '../primitives/special.js';
-export { clz, populationCount, shiftRightArithmetic } from '../primitives/bits.js';
+export { clz, mulhi, populationCount, shiftRightArithmetic } from '../primitives/bits.js';
+export { reducePrecision } from '../primitives/precision.js';
 export { bitcastConvertType, convertElementType, stopGradient } from '../primitives/convert.js';
 export { pad, reshape, reverse as rev, slice, transpose } from '../primitives/shape.js';
 
@@ -71,3 +72,6 @@ export function dotGeneral(x: NDArray, y: NDArray, dimensionNumbers: readonly [A
 }
 export { associativeScan, cond, foriLoop, map, scan, switch, whileLoop, type ScanOptions } from './control-flow.js';
 export { allGather, axisIndex, axisSize, pmax, pmean, pmin, psum } from './collectives.js';
+export * from './exchanges.js';
+export * from './convolution-shapes.js';
+export * from './ragged.js';

@@ -7,6 +7,8 @@ import * as primitives from '../primitives/linalg/index.js';
 import { asArray, type Operand } from '../primitives/primitive.js';
 import { reshape } from '../primitives/shape.js';
 
+export * from './factors.js';
+
 const { mT, symmetrize } = primitives;
 
 /** The lower triangular l with a = l·lᵀ, of (a + aᵀ)/2 or, without `symmetrizeInput`, of a's lower triangle. */

@@ -2,7 +2,7 @@
 import type { NDArray } from '../array.js';
 import { DTYPES, isInteger, isUnsigned, type DType } from '../dtypes.js';
 import { TypeError } from '../../runtime/errors.js';
-import { add, bitwiseAnd, bitwiseNot, bitwiseOr, lt, min, select, shiftRightLogical, sub } from './arithmetic.js';
+import { add, bitwiseAnd, bitwiseNot, bitwiseOr, lt, min, mul, select, shiftRightLogical, sub } from './arithmetic.js';
 import { composed } from './composed.js';
 import { convertElementType } from './convert.js';
 import { binaryFunction, elementwise } from './elementwise.js';
@@ -56,4 +56,27 @@ export function clz(operand: Operand): NDArray {
   // Every bit behind the highest one is set; the others are counted.
   for (let shift = 1; shift < width(x.dtype); shift *= 2) y = bitwiseOr(y, shiftRightLogical(y, lift(BigInt(shift), y.dtype)));
   return sub(lift(width(x.dtype), x.dtype), convertElementType(populationCount(y), x.dtype));
+}
+
+/** The upper half of the product of two integers, which has twice their bits. */
+export function mulhi(x: Operand, y: Operand): NDArray {
+  const [a, b] = [asArray(x, 'lax.mulhi'), asArray(y, 'lax.mulhi')];
+  const dtype = requireInteger('lax.mulhi', requireSameDType('lax.mulhi', [a.aval, b.aval]));
+  const bits = width(dtype);
+  if (bits < 64) {
+    const wide: DType = isUnsigned(dtype) ? 'uint64' : 'int64';
+    const product = mul(convertElementType(a, wide), convertElementType(b, wide));
+    return convertElementType((isUnsigned(dtype) ? shiftRightLogical : shiftRightArithmetic)(product, lift(BigInt(bits), wide)), dtype);
+  }
+  const word = (v: bigint) => lift(v, 'uint64');
+  const low = (v: NDArray) => bitwiseAnd(v, word(0xffffffffn));
+  const high = (v: NDArray) => shiftRightLogical(v, word(32n));
+  const [p, q] = [bitsOf(a), bitsOf(b)];
+  const middle = add(mul(high(p), low(q)), high(mul(low(p), low(q))));
+  const carry = add(mul(low(p), high(q)), low(middle));
+  const upper = add(add(mul(high(p), high(q)), high(middle)), high(carry));
+  if (isUnsigned(dtype)) return upper;
+  // A negative factor was 2⁶⁴ too large.
+  const excess = (s: NDArray, other: NDArray) => select(lt(s, lift(0n, dtype)), other, lift(0n, dtype));
+  return sub(sub(convertElementType(upper, dtype), excess(a, b)), excess(b, a));
 }

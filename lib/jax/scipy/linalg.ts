@@ -15,6 +15,8 @@ import { inexact, matrices, squares, withRightSides } from '../numpy/linalg/comm
 import { promoteOperands } from '../numpy/promotion.js';
 
 export { det, inv } from '../numpy/linalg/solving.js';
+export * from './structured.js';
+export * from './factors.js';
 
 const { mT, product, column, identity, lowerPart, upperPart, onDiagonal, eachMatrix } = primitives;
 

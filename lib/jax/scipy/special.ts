@@ -14,6 +14,7 @@ import * as gaussian from './gaussian.js';
 import type { Axis } from '../numpy/reductions.js';
 
 export { logsumexp } from '../numpy/reductions.js';
+export * from './special-compositions.js';
 
 const unary = (name: string, f: (x: NDArray) => NDArray) => (x: Operand): NDArray => f(inexact(`scipy.special.${name}`, x)[0]);
 /** Both operands in one dtype and shape. */

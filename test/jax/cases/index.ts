@@ -7,7 +7,8 @@ import { LAX } from './lax.js';
 import { SPECIAL } from './special.js';
 import { NN } from './nn.js';
 import { CONTROL_FLOW } from './control-flow.js';
+import { COMPOSITIONS } from './compositions.js';
 import type { Case } from './base.js';
 
 export type { Case } from './base.js';
-export const CASES: readonly Case[] = [...BASICS, ...NUMPY, ...LINEAR_ALGEBRA, ...CONVOLUTIONS, ...LAX, ...SPECIAL, ...NN, ...CONTROL_FLOW];
+export const CASES: readonly Case[] = [...BASICS, ...NUMPY, ...LINEAR_ALGEBRA, ...CONVOLUTIONS, ...LAX, ...SPECIAL, ...NN, ...CONTROL_FLOW, ...COMPOSITIONS];
