@@ -78,7 +78,9 @@ function fit(name: string, values: NDArray, to: readonly number[]): NDArray {
   // As NumPy assigns: leading axes of size 1 more than the part has do no harm.
   const extra = Math.max(0, values.ndim - to.length);
   const v = extra && values.shape.slice(0, extra).every((d) => d === 1) ? shape.reshape(values, values.shape.slice(extra)) : values;
-  if (v.ndim > to.length || !dims.equalShapes(broadcastShapes(name, v.shape, to), to)) throw new ShapeError(`${name}: values of shape ${formatShape(values.shape)} do not fit the indexed part of shape ${formatShape(to)}.`);
+  if (v.ndim > to.length || !dims.equalShapes(broadcastShapes(name, v.shape, to), to)) {
+    throw new ShapeError(`${name}: values of shape ${formatShape(values.shape)} do not fit the indexed part of shape ${formatShape(to)}.`);
+  }
   return shape.expandTo(v, to);
 }
 
@@ -86,7 +88,9 @@ function fit(name: string, values: NDArray, to: readonly number[]): NDArray {
 function loneMask(x: NDArray, given: readonly Index[]): NDArray | null {
   const [mask, ...rest] = given;
   if (!(mask instanceof NDArray) || mask.dtype !== 'bool' || mask.ndim === 0 || rest.some((r) => r !== '...')) return null;
-  if (mask.ndim > x.ndim || !dims.equalShapes(mask.shape, x.shape.slice(0, mask.ndim))) throw new ShapeError(`at: a mask of shape ${formatShape(mask.shape)} does not fit ${formatShape(x.shape)}.`);
+  if (mask.ndim > x.ndim || !dims.equalShapes(mask.shape, x.shape.slice(0, mask.ndim))) {
+    throw new ShapeError(`at: a mask of shape ${formatShape(mask.shape)} does not fit ${formatShape(x.shape)}.`);
+  }
   return mask;
 }
 
@@ -102,7 +106,10 @@ export function at(x: NDArray, ...given: Index[]): IndexUpdate {
     const [wide, v] = promoteOperands(`at.${name}`, y, values);
     const out = (z: NDArray) => convertElementType(z, y.dtype);
     const mask = loneMask(y, given);
-    if (mask && v.ndim <= y.ndim - mask.ndim) return out(either('at', shape.reshape(mask, [...mask.shape, ...y.shape.slice(mask.ndim).map(() => 1)]), COMBINE[how](wide, fit(`at.${name}`, v, y.shape.slice(mask.ndim))), wide));
+    if (mask && v.ndim <= y.ndim - mask.ndim) {
+      const rest = y.shape.slice(mask.ndim);
+      return out(either('at', shape.reshape(mask, [...mask.shape, ...rest.map(() => 1)]), COMBINE[how](wide, fit(`at.${name}`, v, rest)), wide));
+    }
     const plan = planIndex(`at.${name}`, y.shape, lenient(mode));
     const part = box(wide, plan);
     const changed = plan.arrays.length ? scatterPart(`at.${name}`, part, plan, v, how, mode === 'clip') : COMBINE[how](part, fit(`at.${name}`, v, part.shape));

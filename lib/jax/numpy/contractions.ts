@@ -19,7 +19,9 @@ export function inner(x: Operand, y: Operand, options?: ProductOptions): NDArray
   const [a, b] = factors('jnp.inner', x, y, options);
   if (a.ndim === 0 || b.ndim === 0) return mul(a, b);
   const [i, j] = [a.ndim - 1, b.ndim - 1];
-  if (!dims.equal(a.shape[i], b.shape[j])) throw new ShapeError(`jnp.inner: the last axes of ${formatShape(a.shape)} and ${formatShape(b.shape)} have different sizes.`);
+  if (!dims.equal(a.shape[i], b.shape[j])) {
+    throw new ShapeError(`jnp.inner: the last axes of ${formatShape(a.shape)} and ${formatShape(b.shape)} have different sizes.`);
+  }
   return dotGeneral(a, b, { contract: [[i], [j]], batch: [[], []] });
 }
 /** Σ x·y of all elements in a row. */
@@ -32,7 +34,9 @@ export function vdot(x: Operand, y: Operand, options?: ProductOptions): NDArray 
 export function vecdot(x: Operand, y: Operand, options?: { axis?: number } & ProductOptions): NDArray {
   const { axis = -1, ...rest } = checkOptions('jnp.vecdot', options, ['axis', ...PRODUCT]);
   const [a, b] = factors('jnp.vecdot', x, y, rest).map((v) => moveAxis(v, canonicalAxis(axis, v.ndim, 'jnp.vecdot'), v.ndim - 1));
-  if (!dims.equal(a.shape[a.ndim - 1], b.shape[b.ndim - 1])) throw new ShapeError(`jnp.vecdot: axis ${axis} has ${a.shape[a.ndim - 1]} and ${b.shape[b.ndim - 1]} elements.`);
+  if (!dims.equal(a.shape[a.ndim - 1], b.shape[b.ndim - 1])) {
+    throw new ShapeError(`jnp.vecdot: axis ${axis} has ${a.shape[a.ndim - 1]} and ${b.shape[b.ndim - 1]} elements.`);
+  }
   if (a.ndim === 1 && b.ndim === 1) return dotGeneral(a, b, { contract: [[0], [0]], batch: [[], []] });
   const product = mul(a, b);
   return reduceSum(product, [product.ndim - 1]);
@@ -65,7 +69,10 @@ export function cross(x: Operand, y: Operand, options?: CrossOptions): NDArray {
   const [a, b] = promoteOperands('jnp.cross', x, y).map((v, i) => moveAxis(v, canonicalAxis(axis ?? (i ? axisb : axisa), v.ndim, 'jnp.cross'), v.ndim - 1));
   const [m, n] = [a.shape[a.ndim - 1], b.shape[b.ndim - 1]];
   if (![2, 3].includes(m) || ![2, 3].includes(n)) throw new ShapeError(`jnp.cross: vectors must have 2 or 3 elements, got ${m} and ${n}.`);
-  const element = (v: NDArray, k: number) => reshape(slice(v, v.shape.map((_, i) => (i === v.ndim - 1 ? k : 0)), v.shape.map((d, i) => (i === v.ndim - 1 ? k + 1 : d))), v.shape.slice(0, -1));
+  const element = (v: NDArray, k: number) => {
+    const lead = v.shape.slice(0, -1);
+    return reshape(slice(v, [...lead.map(() => 0), k], [...lead, k + 1]), lead);
+  };
   const minor = (i: number, j: number) => sub(mul(element(a, i), element(b, j)), mul(element(a, j), element(b, i)));
   if (m === 2 && n === 2) return minor(0, 1);
   const lead = broadcastShapes('jnp.cross', a.shape.slice(0, -1), b.shape.slice(0, -1));
@@ -86,7 +93,9 @@ function slide(where: string, x: Operand, y: Operand, options: ConvolveOptions |
   if (!['full', 'same', 'valid'].includes(mode)) throw new ValueError(`${where}: unknown mode '${String(mode)}'; expected full, same or valid.`);
   let [a, b] = inexact(where, x, y);
   if (preferredElementType) [a, b] = [a, b].map((v) => convertElementType(v, checkDType(preferredElementType, where)));
-  if (a.ndim !== 1 || b.ndim !== 1 || a.size === 0 || b.size === 0) throw new ShapeError(`${where}: expected two vectors that are not empty, got shapes ${formatShape(a.shape)} and ${formatShape(b.shape)}.`);
+  if (a.ndim !== 1 || b.ndim !== 1 || a.size === 0 || b.size === 0) {
+    throw new ShapeError(`${where}: expected two vectors that are not empty, got shapes ${formatShape(a.shape)} and ${formatShape(b.shape)}.`);
+  }
   // The shorter one slides; a correlation of the two in the other order reads backwards.
   const swapped = a.size < b.size;
   if (swapped) [a, b] = [b, a];

@@ -28,7 +28,11 @@ export function array(data: ArrayLike, options?: DTypeOption & { copy?: boolean;
 const holdsArrays = (data: unknown): boolean => globalThis.Array.isArray(data) && data.some((x) => isArray(x) || holdsArrays(x));
 /** Lists of arrays side by side; numbers beside them take their dtype. */
 function stacked(list: readonly ArrayLike[]): NDArray {
-  const parts = promoteOperands('jnp.array', ...list.map((x) => (holdsArrays(x) ? stacked(x as readonly ArrayLike[]) : globalThis.Array.isArray(x) || ArrayBuffer.isView(x) ? array(x) : (x as Operand))));
+  const part = (x: ArrayLike): Operand => {
+    if (holdsArrays(x)) return stacked(x as readonly ArrayLike[]);
+    return globalThis.Array.isArray(x) || ArrayBuffer.isView(x) ? array(x) : (x as Operand);
+  };
+  const parts = promoteOperands('jnp.array', ...list.map(part));
   const other = parts.find((x) => !dims.equalShapes(x.shape, parts[0].shape));
   if (other) throw new ShapeError(`jnp.array: a list holds arrays of shapes ${formatShape(parts[0].shape)} and ${formatShape(other.shape)}; they must be the same.`);
   return concatenate(parts.map((x) => reshape(x, [1, ...x.shape])), 0);
@@ -51,13 +55,17 @@ function made(data: ArrayLike, dtype: DType | undefined, copy: boolean): NDArray
       return;
     }
     if (depth !== shape.length) throw new ShapeError('jnp.array: the nested lists have different depths.');
-    if (typeof x !== 'number' && typeof x !== 'bigint' && typeof x !== 'boolean') throw new TypeError(`jnp.array: expected numbers, bigints or booleans, got ${x === null ? 'null' : typeof x}.`);
+    if (typeof x !== 'number' && typeof x !== 'bigint' && typeof x !== 'boolean') {
+      throw new TypeError(`jnp.array: expected numbers, bigints or booleans, got ${x === null ? 'null' : typeof x}.`);
+    }
     flat.push(x);
   };
   walk(data as NestedList, 0);
   const natural: DType = flat.length && flat.every((x) => typeof x === 'boolean') ? 'bool' : flat.some((x) => typeof x === 'bigint') ? 'int64' : 'float32';
   const chosen = dtype ?? natural;
-  if (chosen === 'int64' || chosen === 'uint64') for (const x of flat) if (typeof x === 'number' && !Number.isFinite(x)) throw new TypeError(`jnp.array: ${x} cannot be ${chosen}.`);
+  if (chosen === 'int64' || chosen === 'uint64') for (const x of flat) if (typeof x === 'number' && !Number.isFinite(x)) {
+    throw new TypeError(`jnp.array: ${x} cannot be ${chosen}.`);
+  }
   return new ConcreteArray(aval(shape, chosen), encode(chosen, flat));
 }
 
@@ -113,7 +121,8 @@ export const emptyLike = like('emptyLike', 0);
 /** One value in the shape and dtype of `x`, or in those given. */
 export function fullLike(x: ArrayLike, value: ArrayLike | boolean, ...[shape, options]: LikeArguments): NDArray {
   const to = likeness('fullLike', x, shape, options);
-  return isArray(value) && !(value instanceof Scalar) ? expandTo(convertElementType(value, to.dtype), to.shape) : filled(isArray(value) ? (value as Scalar).value : (value as number | boolean), to.dtype, to.shape);
+  if (isArray(value) && !(value instanceof Scalar)) return expandTo(convertElementType(value, to.dtype), to.shape);
+  return filled(value instanceof Scalar ? value.value : (value as number | boolean), to.dtype, to.shape);
 }
 
 /** `start, start + step, …` below `stop`; one argument is `stop`. Whole numbers give int32, others float32. */
@@ -122,7 +131,9 @@ export function arange(start: number, stop?: number | DTypeOption, step: number 
   const given = [stop, step, options].find((x) => typeof x === 'object') as DTypeOption | undefined;
   const { dtype } = checkOptions('jnp.arange', given, ['dtype']);
   const [from, to, by] = typeof stop === 'number' ? [start, stop, typeof step === 'number' ? step : 1] : [0, start, 1];
-  if (by === 0 || numbers.some((x) => !Number.isFinite(x))) throw new ShapeError(`jnp.arange: start, stop and step must be finite and step not 0, got ${from}, ${to}, ${by}.`);
+  if (by === 0 || numbers.some((x) => !Number.isFinite(x))) {
+    throw new ShapeError(`jnp.arange: start, stop and step must be finite and step not 0, got ${from}, ${to}, ${by}.`);
+  }
   const n = Math.max(0, Math.ceil((to - from) / by));
   const chosen = checkDType(dtype ?? (numbers.every(Number.isInteger) ? 'int32' : 'float32'), 'jnp.arange');
   // Fractions are computed in float64 and rounded once, as NumPy does; whole numbers need no memory until they run.

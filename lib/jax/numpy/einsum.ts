@@ -48,7 +48,9 @@ function parse(where: string, subscripts: string, shapes: readonly (readonly num
   const inputs = parts.map((part, k) => {
     const named = check(where, part, quoted);
     const open = shapes[k].length - named;
-    if (open < 0 || (open > 0 && !part.includes('...'))) throw new ShapeError(`${where}: the term '${part}' ${quoted} does not fit operand ${k} of shape ${formatShape(shapes[k])}.`);
+    if (open < 0 || (open > 0 && !part.includes('...'))) {
+      throw new ShapeError(`${where}: the term '${part}' ${quoted} does not fit operand ${k} of shape ${formatShape(shapes[k])}.`);
+    }
     widest = part.includes('...') ? Math.max(widest, open) : widest;
     return part.replace('...', [...globalThis.Array(open).keys()].map((i) => hidden(open - 1 - i)).join(''));
   });
@@ -78,7 +80,9 @@ function prepare(where: string, x: NDArray, labels: string, sizes: Map<string, n
   let term: Term = { x, labels };
   for (const c of unique(labels)) {
     for (let i = term.labels.indexOf(c), j = term.labels.indexOf(c, i + 1); j >= 0; i = term.labels.indexOf(c), j = term.labels.indexOf(c, i + 1)) {
-      if (!dims.equal(term.x.shape[i], term.x.shape[j])) throw new ShapeError(`${where}: the label '${c}' stands for axes of ${term.x.shape[i]} and ${term.x.shape[j]} elements of ${formatShape(x.shape)}.`);
+      if (!dims.equal(term.x.shape[i], term.x.shape[j])) {
+        throw new ShapeError(`${where}: the label '${c}' stands for axes of ${term.x.shape[i]} and ${term.x.shape[j]} elements of ${formatShape(x.shape)}.`);
+      }
       term = { x: diagonal(term.x, { axis1: i, axis2: j }), labels: `${[...term.labels].filter((_, k) => k !== i && k !== j).join('')}${c}` };
     }
   }
@@ -90,7 +94,9 @@ function sizesOf(where: string, inputs: readonly string[], xs: readonly NDArray[
   inputs.forEach((labels, k) => [...labels].forEach((c, i) => {
     const [known, n] = [sizes.get(c), xs[k].shape[i]];
     if (known === undefined || dims.equal(known, 1)) sizes.set(c, n);
-    else if (!dims.equal(n, 1) && !dims.equal(n, known)) throw new ShapeError(`${where}: ${c < hidden(0) ? `the label '${c}'` : 'an axis of the ellipsis'} has size ${known} and, in operand ${k} of shape ${formatShape(xs[k].shape)}, ${n}.`);
+    else if (!dims.equal(n, 1) && !dims.equal(n, known)) {
+      throw new ShapeError(`${where}: ${c < hidden(0) ? `the label '${c}'` : 'an axis of the ellipsis'} has size ${known} and, in operand ${k} of shape ${formatShape(xs[k].shape)}, ${n}.`);
+    }
   }));
   return sizes;
 }

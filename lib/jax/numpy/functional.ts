@@ -37,7 +37,9 @@ export function applyOverAxes(func: (x: NDArray, axis: number) => NDArray, x: Op
     const at = canonicalAxis(axis, y.ndim, 'jnp.applyOverAxes');
     const out = func(z, at);
     if (out.ndim === z.ndim) return out;
-    if (out.ndim !== z.ndim - 1) throw new ShapeError(`jnp.applyOverAxes: the function's result of shape ${formatShape(out.shape)} has neither the rank of ${formatShape(z.shape)} nor one less.`);
+    if (out.ndim !== z.ndim - 1) {
+      throw new ShapeError(`jnp.applyOverAxes: the function's result of shape ${formatShape(out.shape)} has neither the rank of ${formatShape(z.shape)} nor one less.`);
+    }
     return expandDims(out, at);
   }, y);
 }
@@ -56,7 +58,9 @@ export function piecewise(x: Operand, condlist: Operand | readonly Operand[], fu
   const y = asArray(x, 'jnp.piecewise');
   const conditions = globalThis.Array.isArray(condlist) ? (condlist as readonly Operand[]) : unstacked(asArray(condlist as Operand, 'jnp.piecewise'), y);
   const n = conditions.length;
-  if (funclist.length !== n && funclist.length !== n + 1) throw new ValueError(`jnp.piecewise: ${funclist.length} functions do not fit ${n} conditions: give as many, or one more.`);
+  if (funclist.length !== n && funclist.length !== n + 1) {
+    throw new ValueError(`jnp.piecewise: ${funclist.length} functions do not fit ${n} conditions: give as many, or one more.`);
+  }
   const value = (f: Operand | ((x: NDArray, ...args: any[]) => NDArray)) => convertElementType(typeof f === 'function' ? f(y, ...args) : asArray(f, 'jnp.piecewise'), y.dtype);
   const otherwise = expandTo(value(funclist.length > n ? funclist[n] : 0), y.shape);
   return conditions.reduce<NDArray>((out, c, i) => lax.select(expandTo(asArray(c, 'jnp.piecewise'), y.shape), expandTo(value(funclist[i]), y.shape), out), otherwise);
@@ -68,7 +72,9 @@ const unstacked = (masks: NDArray, like: NDArray): NDArray[] =>
 function core(where: string, signature: string): { inputs: string[][]; outputs: string[][] } {
   const text = signature.replaceAll(' ', '');
   const list = String.raw`\((?:\w+(?:,\w+)*)?\)`;
-  if (!new RegExp(`^${list}(?:,${list})*->${list}(?:,${list})*$`).test(text)) throw new ValueError(`${where}: '${signature}' is no signature such as '(m,n),(n)->(m)'.`);
+  if (!new RegExp(`^${list}(?:,${list})*->${list}(?:,${list})*$`).test(text)) {
+    throw new ValueError(`${where}: '${signature}' is no signature such as '(m,n),(n)->(m)'.`);
+  }
   const [inputs, outputs] = text.split('->').map((side) => [...side.matchAll(/\(([^)]*)\)/g)].map(([, names]) => (names ? names.split(',') : [])));
   return { inputs, outputs };
 }
@@ -92,7 +98,9 @@ export function vectorize(pyfunc: (...args: any[]) => any, options?: VectorizeOp
       if (x.ndim < ranks[i]) throw new ShapeError(`jnp.vectorize: argument ${i} of shape ${formatShape(x.shape)} has fewer axes than '${signature}' names.`);
       named?.inputs[i].forEach((name, k) => {
         const n = x.shape[x.ndim - ranks[i] + k];
-        if (sizes.has(name) && !dims.equal(sizes.get(name)!, n)) throw new ShapeError(`jnp.vectorize: the axis '${name}' of '${signature}' has sizes ${sizes.get(name)} and ${n}.`);
+        if (sizes.has(name) && !dims.equal(sizes.get(name)!, n)) {
+          throw new ShapeError(`jnp.vectorize: the axis '${name}' of '${signature}' has sizes ${sizes.get(name)} and ${n}.`);
+        }
         sizes.set(name, n);
       });
     });
@@ -118,9 +126,13 @@ export function vectorize(pyfunc: (...args: any[]) => any, options?: VectorizeOp
 }
 function checkOutputs(out: unknown, outputs: readonly string[][], sizes: Map<string, number>, signature: string): void {
   const list = isArray(out) ? [out] : (out as unknown[]);
-  if (!globalThis.Array.isArray(list) || list.length !== outputs.length) throw new TypeError(`jnp.vectorize: the function's result does not fit the signature '${signature}'.`);
+  if (!globalThis.Array.isArray(list) || list.length !== outputs.length) {
+    throw new TypeError(`jnp.vectorize: the function's result does not fit the signature '${signature}'.`);
+  }
   list.forEach((v, i) => {
     const x = asArray(v as Operand, 'jnp.vectorize');
-    if (x.ndim !== outputs[i].length || outputs[i].some((name, k) => sizes.has(name) && !dims.equal(sizes.get(name)!, x.shape[k]))) throw new ShapeError(`jnp.vectorize: result ${i} of shape ${formatShape(x.shape)} does not fit '${signature}'.`);
+    if (x.ndim !== outputs[i].length || outputs[i].some((name, k) => sizes.has(name) && !dims.equal(sizes.get(name)!, x.shape[k]))) {
+      throw new ShapeError(`jnp.vectorize: result ${i} of shape ${formatShape(x.shape)} does not fit '${signature}'.`);
+    }
   });
 }

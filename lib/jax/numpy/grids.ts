@@ -60,7 +60,9 @@ export function diagIndices(n: number, options?: { ndim?: number }): NDArray[] {
 }
 export function diagIndicesFrom(x: Operand): NDArray[] {
   const y = asArray(x, 'jnp.diagIndicesFrom');
-  if (y.ndim < 2 || y.shape.some((d) => !dims.equal(d, y.shape[0]))) throw new ShapeError(`jnp.diagIndicesFrom: expected axes of one size, got shape ${formatShape(y.shape)}.`);
+  if (y.ndim < 2 || y.shape.some((d) => !dims.equal(d, y.shape[0]))) {
+    throw new ShapeError(`jnp.diagIndicesFrom: expected axes of one size, got shape ${formatShape(y.shape)}.`);
+  }
   return diagIndices(y.shape[0], { ndim: y.ndim });
 }
 interface TriangleOptions { k?: number; m?: number | null }

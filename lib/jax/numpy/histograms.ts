@@ -88,7 +88,9 @@ export function histogramdd(sample: Operand, options?: HistogramddOptions): [NDA
   if (points.ndim !== 2) throw new ShapeError(`jnp.histogramdd: expected points as rows, got shape ${formatShape(points.shape)}.`);
   const [n, d] = points.shape;
   const each = globalThis.Array.isArray(bins) ? (bins as readonly Bins[]) : globalThis.Array.from({ length: d }, () => bins as Bins);
-  if (each.length !== d || (range && range.length !== d)) throw new ShapeError(`jnp.histogramdd: bins or ranges for ${range && range.length !== d ? range.length : each.length} dimensions do not fit ${d}.`);
+  if (each.length !== d || (range && range.length !== d)) {
+    throw new ShapeError(`jnp.histogramdd: bins or ranges for ${range && range.length !== d ? range.length : each.length} dimensions do not fit ${d}.`);
+  }
   const columns = [...globalThis.Array(d).keys()].map((k) => reshape(slice(points, [0, k], [n, k + 1]), [n]));
   const edges = columns.map((c, k) => edgesOf('jnp.histogramdd', c, each[k], range ? range[k] : null));
   const sizes = edges.map((e) => e.shape[0] - 1);

@@ -49,7 +49,7 @@ export interface IndexPlan {
 }
 
 /** Where a range begins, ends and how it steps on an axis of size n; backwards ones are cut forwards and then reversed. */
-function cut(where: string, { start, stop, step }: Range, n: number): { from: number; limit: number; by: number; backwards: boolean } {
+export function cut(where: string, { start, stop, step }: Range, n: number): { from: number; limit: number; by: number; backwards: boolean } {
   for (const v of [start, stop, step]) if (v !== null && v !== undefined && !Number.isInteger(v)) throw new TypeError(`${where}: a range has whole numbers, got ${String(v)}.`);
   if (isSymbolic(n) && !start && (stop === null || stop === undefined) && (step ?? 1) === 1) return { from: 0, limit: n, by: 1, backwards: false };
   const by = step ?? 1;

@@ -25,7 +25,9 @@ export function concatenate(xs: readonly Operand[], options?: { axis?: number | 
   const arrays = operands('jnp.concatenate', xs, dtype);
   if (axis === null) return shape.concatenate(arrays.map(ravel), 0);
   const rank = arrays.find((x) => x.ndim !== arrays[0].ndim);
-  if (rank || arrays[0].ndim === 0) throw new ShapeError(`jnp.concatenate: expected arrays of one rank above 0, got shapes ${arrays.map((x) => formatShape(x.shape)).join(', ')}; use jnp.stack or jnp.atleast1d.`);
+  if (rank || arrays[0].ndim === 0) {
+    throw new ShapeError(`jnp.concatenate: expected arrays of one rank above 0, got shapes ${arrays.map((x) => formatShape(x.shape)).join(', ')}; use jnp.stack or jnp.atleast1d.`);
+  }
   return shape.concatenate(arrays, canonicalAxis(axis, arrays[0].ndim, 'jnp.concatenate'));
 }
 export const concat = (xs: readonly Operand[], options?: { axis?: number | null }): NDArray => concatenate(xs, checkOptions('jnp.concat', options, ['axis']));

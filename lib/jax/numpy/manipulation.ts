@@ -21,7 +21,9 @@ export function reshape(x: Operand, to: Shape | number): NDArray {
   const open = wanted.indexOf(-1);
   if (open < 0) return shape.reshape(y, wanted);
   const rest = dims.size(wanted.filter((_, i) => i !== open));
-  if (wanted.lastIndexOf(-1) !== open || rest === 0) throw new ShapeError(`jnp.reshape: cannot infer a size in ${formatShape(wanted)} for an array of shape ${formatShape(y.shape)}.`);
+  if (wanted.lastIndexOf(-1) !== open || rest === 0) {
+    throw new ShapeError(`jnp.reshape: cannot infer a size in ${formatShape(wanted)} for an array of shape ${formatShape(y.shape)}.`);
+  }
   try {
     wanted[open] = dims.div(dims.size(y.shape), rest);
   } catch {
@@ -82,7 +84,9 @@ export function repeat(x: Operand, repeats: number | NDArray, options?: RepeatOp
   const y = axis === undefined || axis === null ? ravel(x) : asArray(x, 'jnp.repeat');
   const at = canonicalAxis(axis ?? 0, y.ndim, 'jnp.repeat');
   if (isArray(repeats) && repeats.ndim > 0) {
-    if (!dims.equalShapes(repeats.shape, [y.shape[at]])) throw new ShapeError(`jnp.repeat: ${formatShape(repeats.shape)} counts do not fit axis ${at} of ${formatShape(y.shape)}.`);
+    if (!dims.equalShapes(repeats.shape, [y.shape[at]])) {
+      throw new ShapeError(`jnp.repeat: ${formatShape(repeats.shape)} counts do not fit axis ${at} of ${formatShape(y.shape)}.`);
+    }
     const total = totalRepeatLength ?? (expectConcrete(repeats, 'jnp.repeat without totalRepeatLength').tolist() as (number | bigint)[]).reduce<number>((n, k) => n + Number(k), 0);
     // Element i comes from the first place whose running count exceeds i; surplus repeats the last one.
     const ends = shape.reshape(cumsum(convertElementType(repeats, 'int32'), 0), [y.shape[at], 1]);

@@ -12,7 +12,8 @@ import { cumprod } from './running.js';
 import { isnan } from './ufuncs.js';
 
 const without = (x: NDArray, value: number): NDArray => (isFloat(x.dtype) ? lax.select(isnan(x), new Scalar(value, x.dtype, false), x) : x);
-const filled = (name: string, value: number, f: (x: Operand, options?: any) => NDArray) => (x: Operand, options?: ReduceOptions): NDArray => f(without(asArray(x, `jnp.${name}`), value), options);
+const filled = (name: string, value: number, f: (x: Operand, options?: any) => NDArray) => (x: Operand, options?: ReduceOptions): NDArray =>
+  f(without(asArray(x, `jnp.${name}`), value), options);
 export const nansum = filled('nansum', 0, sum);
 export const nanprod = filled('nanprod', 1, prod);
 export const nancumsum: (x: Operand, options?: { axis?: number | null; dtype?: DType }) => NDArray = filled('nancumsum', 0, cumsum);

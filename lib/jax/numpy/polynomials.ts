@@ -118,14 +118,16 @@ interface Fit { coefficients: NDArray; residuals: NDArray; rank: NDArray; singul
  * The polynomial of degree `deg` nearest to the points (x, y), y one vector or several as columns, with weights w.
  * `full`: [coefficients, residuals, rank, singular values, rcond]; `cov`: [coefficients, their covariance].
  */
-export function polyfit(x: Operand, y: Operand, deg: number, options: PolyfitOptions & ({ full: true; cov?: boolean | 'unscaled' } | { full?: boolean; cov: true | 'unscaled' })): (NDArray | number)[];
+export function polyfit(x: Operand, y: Operand, deg: number, options: PolyfitOptions & ({ full: true } | { cov: true | 'unscaled' })): (NDArray | number)[];
 export function polyfit(x: Operand, y: Operand, deg: number, options?: PolyfitOptions): NDArray;
 export function polyfit(x: Operand, y: Operand, deg: number, options?: PolyfitOptions & { full?: boolean; cov?: boolean | 'unscaled' }): NDArray | (NDArray | number)[] {
   const { rcond, full = false, w = null, cov = false } = checkOptions('jnp.polyfit', options, ['rcond', 'full', 'w', 'cov']);
   const [a, b] = inexact('jnp.polyfit', x, y);
   const order = deg + 1;
   if (!Number.isInteger(deg) || deg < 0) throw new ShapeError(`jnp.polyfit: deg must be a whole number from 0, got ${String(deg)}.`);
-  if (a.ndim !== 1 || a.size === 0 || b.ndim < 1 || b.ndim > 2 || a.shape[0] !== b.shape[0]) throw new ShapeError(`jnp.polyfit: expected as many values as points, got ${formatShape(a.shape)} and ${formatShape(b.shape)}.`);
+  if (a.ndim !== 1 || a.size === 0 || b.ndim < 1 || b.ndim > 2 || a.shape[0] !== b.shape[0]) {
+    throw new ShapeError(`jnp.polyfit: expected as many values as points, got ${formatShape(a.shape)} and ${formatShape(b.shape)}.`);
+  }
   const f = leastSquares(a, b, order, rcond ?? a.size * finfo(a.dtype).eps, w);
   if (full) return [f.coefficients, f.residuals, f.rank, f.singular, f.rcond];
   if (!cov) return f.coefficients;
@@ -139,7 +141,9 @@ function leastSquares(a: NDArray, b: NDArray, order: number, rcond: number, w: O
   let [lhs, rhs] = [vander(a, { n: order }), b];
   if (w !== null) {
     const [weights] = inexact('jnp.polyfit', w);
-    if (weights.ndim !== 1 || weights.shape[0] !== a.shape[0]) throw new ShapeError(`jnp.polyfit: weights of shape ${formatShape(weights.shape)} do not fit ${a.shape[0]} points.`);
+    if (weights.ndim !== 1 || weights.shape[0] !== a.shape[0]) {
+      throw new ShapeError(`jnp.polyfit: weights of shape ${formatShape(weights.shape)} do not fit ${a.shape[0]} points.`);
+    }
     const column = reshape(weights, [a.shape[0], 1]);
     [lhs, rhs] = [lax.mul(lhs, column), lax.mul(rhs, b.ndim === 2 ? column : weights)];
   }

@@ -51,7 +51,9 @@ export function tensordot(x: Operand, y: Operand, options?: { axes?: number | re
   const { axes = 2, ...rest } = checkOptions('jnp.tensordot', options, ['axes', ...PRODUCT]);
   const [a, b] = factors('jnp.tensordot', x, y, rest);
   if (typeof axes === 'number') {
-    if (!Number.isInteger(axes) || axes < 0 || axes > Math.min(a.ndim, b.ndim)) throw new ShapeError(`jnp.tensordot: ${axes} axes cannot be contracted of ${formatShape(a.shape)} and ${formatShape(b.shape)}.`);
+    if (!Number.isInteger(axes) || axes < 0 || axes > Math.min(a.ndim, b.ndim)) {
+      throw new ShapeError(`jnp.tensordot: ${axes} axes cannot be contracted of ${formatShape(a.shape)} and ${formatShape(b.shape)}.`);
+    }
     return contracted('jnp.tensordot', a, b, range(axes, a.ndim - axes), range(axes));
   }
   const [i, j] = axes.map((list, k) => (typeof list === 'number' ? [list] : [...list]).map((axis) => canonicalAxis(axis, (k ? b : a).ndim, 'jnp.tensordot')));

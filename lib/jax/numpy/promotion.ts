@@ -51,7 +51,9 @@ export const filler = (x: NDArray, value: number | undefined): Scalar => {
 
 export function checkShape(where: string, shape: unknown): Shape {
   const list = typeof shape === 'number' ? [shape] : shape;
-  if (!globalThis.Array.isArray(list) || list.some((d) => typeof d === 'number' && !(Number.isInteger(d) && d >= 0))) throw new ShapeError(`${where}: a shape is a list of whole numbers, got ${JSON.stringify(shape)}.`);
+  if (!globalThis.Array.isArray(list) || list.some((d) => typeof d === 'number' && !(Number.isInteger(d) && d >= 0))) {
+    throw new ShapeError(`${where}: a shape is a list of whole numbers, got ${JSON.stringify(shape)}.`);
+  }
   return list as Shape;
 }
 

@@ -35,7 +35,9 @@ function reducer({ name, reduce: f, neutral, prepare = (x) => x, combine }: Redu
     let y = prepare(dtype ? convertElementType(given, dtype) : given, dtype);
     if (mask !== undefined) {
       if (neutral === null) throw new TypeError(`${where}: where is not supported here.`);
-      if (initial === undefined && (name === 'max' || name === 'min')) throw new ValueError(`${where}: with where, give initial too: it stands for the rows of which nothing is left.`);
+      if (initial === undefined && (name === 'max' || name === 'min')) {
+        throw new ValueError(`${where}: with where, give initial too: it stands for the rows of which nothing is left.`);
+      }
       y = lax.select(expandTo(truth(asArray(mask, where)), broadcastShapes(where, y.shape, asArray(mask, where).shape)), y, new Scalar(neutral(y.dtype), y.dtype));
     }
     const axes = canonicalAxes(axis, y.ndim, where);

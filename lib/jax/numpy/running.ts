@@ -104,7 +104,8 @@ export function trapezoid(y: Operand, x?: Operand | null, options?: { dx?: Opera
   const [f, coordinates] = x === undefined || x === null ? [...inexact('jnp.trapezoid', y), null] : inexact('jnp.trapezoid', y, x);
   const at = canonicalAxis(axis, f!.ndim, 'jnp.trapezoid');
   const n = f!.shape[at];
-  const steps = coordinates === null ? asArray(dx, 'jnp.trapezoid') : coordinates.ndim === 1 ? reshape(diff(coordinates), f!.shape.map((_, i) => (i === at ? n - 1 : 1))) : diff(coordinates, { axis: at });
+  const stepsOf = (c: NDArray) => (c.ndim === 1 ? reshape(diff(c), f!.shape.map((_, i) => (i === at ? n - 1 : 1))) : diff(c, { axis: at }));
+  const steps = coordinates === null ? asArray(dx, 'jnp.trapezoid') : stepsOf(coordinates);
   const [h, sums] = promoteOperands('jnp.trapezoid', steps, lax.add(part(f!, at, 1, n), part(f!, at, 0, n - 1)));
   const terms = lax.mul(h, sums);
   return lax.mul(reduceSum(terms, [at]), 0.5);

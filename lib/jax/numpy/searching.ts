@@ -15,6 +15,12 @@ import { stack } from './joining.js';
 import { ravel, take } from './manipulation.js';
 import { either, promoteOperands, truth } from './promotion.js';
 
+/** A list of arrays, or the slices of one along its first axis. */
+function listOf(where: string, xs: Operand | readonly Operand[]): NDArray[] {
+  if (globalThis.Array.isArray(xs)) return xs.map((x: Operand) => asArray(x, where));
+  const rows = asArray(xs as Operand, where);
+  return [...globalThis.Array(rows.shape[0] ?? 0).keys()].map((k) => gather(rows, int(k), 0));
+}
 const int = (v: number): Scalar => new Scalar(v, 'int32', false);
 
 /** `size`: how many to find, which a trace must know; `fillValue` stands for those that are not there (0; a list: one an axis). */
@@ -105,7 +111,9 @@ export function digitize(x: Operand, bins: Operand, options?: { right?: boolean;
 /** For each element the first choice whose condition holds, else `default`. */
 export function select(condlist: readonly Operand[], choicelist: readonly Operand[], options?: { default?: Operand }): NDArray {
   const { default: otherwise = 0 } = checkOptions('jnp.select', options, ['default']);
-  if (condlist.length !== choicelist.length || condlist.length === 0) throw new ValueError(`jnp.select: ${condlist.length} conditions do not fit ${choicelist.length} choices.`);
+  if (condlist.length !== choicelist.length || condlist.length === 0) {
+    throw new ValueError(`jnp.select: ${condlist.length} conditions do not fit ${choicelist.length} choices.`);
+  }
   const choices = promoteOperands('jnp.select', ...choicelist, otherwise);
   const masks = condlist.map((c) => {
     const mask = asArray(c, 'jnp.select');
@@ -122,7 +130,7 @@ export function choose(a: Operand, choices: Operand | readonly Operand[], option
   if (!['raise', 'clip', 'wrap'].includes(mode)) throw new ValueError(`jnp.choose: unknown mode '${String(mode)}'; expected raise, clip or wrap.`);
   const index = asArray(a, 'jnp.choose');
   if (!isInteger(index.dtype)) throw new TypeError(`jnp.choose: expected integers, got ${index.dtype}; convert with astype('int32').`);
-  const list = globalThis.Array.isArray(choices) ? promoteOperands('jnp.choose', ...(choices as readonly Operand[])) : [...globalThis.Array(asArray(choices as Operand, 'jnp.choose').shape[0]).keys()].map((k) => gather(asArray(choices as Operand, 'jnp.choose'), int(k), 0));
+  const list = promoteOperands('jnp.choose', ...listOf('jnp.choose', choices));
   const n = list.length;
   if (mode === 'raise') {
     const bad = ([expectConcrete(index, "jnp.choose with mode 'raise' (use 'clip' or 'wrap' inside jit)").tolist()] as any[]).flat(Infinity).find((v) => v < 0 || v >= n);
@@ -141,7 +149,9 @@ export function compress(condition: Operand, x: Operand, options?: CompressOptio
   const mask = asArray(condition, 'jnp.compress');
   const y = axis === null ? ravel(x) : asArray(x, 'jnp.compress');
   const at = canonicalAxis(axis ?? 0, y.ndim, 'jnp.compress');
-  if (mask.ndim !== 1 || mask.shape[0] > y.shape[at]) throw new ShapeError(`jnp.compress: a condition of shape ${formatShape(mask.shape)} does not fit axis ${at} of ${formatShape(y.shape)}.`);
+  if (mask.ndim !== 1 || mask.shape[0] > y.shape[at]) {
+    throw new ShapeError(`jnp.compress: a condition of shape ${formatShape(mask.shape)} does not fit axis ${at} of ${formatShape(y.shape)}.`);
+  }
   const { at: indices, there } = found('jnp.compress', truth(mask), size);
   if (y.shape[at] === 0) return expandTo(convertElementType(asArray(fillValue, 'jnp.compress'), y.dtype), y.shape.map((d, i) => (i === at ? indices.shape[0] : d)));
   return lax.select(reshape(there, y.shape.map((_, i) => (i === at ? indices.shape[0] : 1))), gather(y, indices, at), convertElementType(asArray(fillValue, 'jnp.compress'), y.dtype));
@@ -153,19 +163,25 @@ export const extract = (condition: Operand, x: Operand, options?: { size?: numbe
 /** The permutation that sorts by several keys, the last one first: a list of arrays, or the rows of one. */
 export function lexsort(keys: Operand | readonly Operand[], options?: { axis?: number }): NDArray {
   const { axis = -1 } = checkOptions('jnp.lexsort', options, ['axis']);
-  const rows = asArray(globalThis.Array.isArray(keys) ? 0 : keys as Operand, 'jnp.lexsort');
-  const list = globalThis.Array.isArray(keys) ? (keys as readonly Operand[]).map((k) => asArray(k, 'jnp.lexsort')) : [...globalThis.Array(rows.shape[0] ?? 0).keys()].map((k) => gather(rows, int(k), 0));
+  const list = listOf('jnp.lexsort', keys);
   if (list.length === 0) throw new ShapeError('jnp.lexsort: expected at least one key, got none.');
-  if (list.some((k) => !dims.equalShapes(k.shape, list[0].shape))) throw new ShapeError(`jnp.lexsort: keys have different shapes: ${list.map((k) => formatShape(k.shape)).join(', ')}.`);
+  if (list.some((k) => !dims.equalShapes(k.shape, list[0].shape))) {
+    throw new ShapeError(`jnp.lexsort: keys have different shapes: ${list.map((k) => formatShape(k.shape)).join(', ')}.`);
+  }
   if (list[0].ndim === 0) return int(0).concrete;
   const at = canonicalAxis(axis, list[0].ndim, 'jnp.lexsort');
   return list.slice(1).reduce((order, key) => gatherAlong(order, reduce.argsort(gatherAlong(key, order, at), at), at), reduce.argsort(list[0], at));
 }
-/** Linear interpolation at `x` between the points (xp, fp), xp rising; outside: the values at the ends, `left` and `right`, or the last lines on ('extrapolate'). `period`: xp is an angle. */
+/**
+ * Linear interpolation at `x` between the points (xp, fp), xp rising; outside: the values at the ends, `left` and `right`,
+ * or the last lines on ('extrapolate'). `period`: xp is an angle.
+ */
 export function interp(x: Operand, xp: Operand, fp: Operand, options?: { left?: Operand | 'extrapolate' | null; right?: Operand | 'extrapolate' | null; period?: number | null }): NDArray {
   const { left = null, right = null, period = null } = checkOptions('jnp.interp', options, ['left', 'right', 'period']);
   let [at, points, values] = promoteOperands('jnp.interp', x, xp, fp).map((v) => (isFloat(v.dtype) ? v : convertElementType(v, 'float32')));
-  if (points.ndim !== 1 || !dims.equalShapes(points.shape, values.shape)) throw new ShapeError(`jnp.interp: xp and fp must be vectors of one length, got ${formatShape(points.shape)} and ${formatShape(values.shape)}.`);
+  if (points.ndim !== 1 || !dims.equalShapes(points.shape, values.shape)) {
+    throw new ShapeError(`jnp.interp: xp and fp must be vectors of one length, got ${formatShape(points.shape)} and ${formatShape(values.shape)}.`);
+  }
   if (period !== null) {
     if (period === 0) throw new ValueError('jnp.interp: the period must not be 0.');
     const p = Math.abs(period);

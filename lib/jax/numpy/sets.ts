@@ -38,7 +38,9 @@ function firsts(sorted: NDArray, equalNan: boolean): NDArray {
 function picked(where: string, xs: NDArray, mask: NDArray, { size, fillValue }: SetOptions): NDArray {
   const total = sizeOf(where, mask, size);
   if (xs.shape[0] === 0) {
-    if (total > 0 && (fillValue === undefined || fillValue === null)) throw new ShapeError(`${where}: an empty array has no element to fill ${total} places with; give fillValue.`);
+    if (total > 0 && (fillValue === undefined || fillValue === null)) {
+      throw new ShapeError(`${where}: an empty array has no element to fill ${total} places with; give fillValue.`);
+    }
     return expandTo(convertElementType(asArray(fillValue ?? 0, where), xs.dtype), [total, ...xs.shape.slice(1)]);
   }
   const [at] = nonzero(mask, { size: total });

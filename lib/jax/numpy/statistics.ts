@@ -29,6 +29,15 @@ export function countNonzero(x: Operand, options?: Pick<ReduceOptions, 'axis' | 
   return sum(truth(asArray(x, 'jnp.countNonzero')), checkOptions('jnp.countNonzero', options, ['axis', 'keepdims']));
 }
 
+/** Weights in x's shape: they have it, or that of the axes alone. */
+function spreadWeights(where: string, w: NDArray, x: NDArray, axes: readonly number[]): NDArray {
+  if (dims.equalShapes(w.shape, x.shape)) return w;
+  if (!dims.equalShapes(w.shape, axes.map((i) => x.shape[i]))) {
+    throw new ShapeError(`${where}: weights of shape ${formatShape(w.shape)} fit neither ${formatShape(x.shape)} nor its axes ${formatShape(axes)}.`);
+  }
+  return expandTo(reshape(w, x.shape.map((d, i) => (axes.includes(i) ? d : 1))), x.shape);
+}
+
 export interface AverageOptions { axis?: Axis; weights?: Operand | null; keepdims?: boolean }
 /** The mean, or Σ weights·x / Σ weights; [average, Σ weights] with `returned`. A vector of weights belongs to the axis. */
 export function average(x: Operand, options: AverageOptions & { returned: true }): [NDArray, NDArray];
@@ -43,18 +52,16 @@ export function average(x: Operand, options?: AverageOptions & { returned?: bool
   }
   const [a, given] = inexact('jnp.average', x, weights);
   const axes = canonicalAxes(axis, a.ndim, 'jnp.average');
-  let w = given;
-  if (!dims.equalShapes(w.shape, a.shape)) {
-    if (w.ndim !== axes.length || axes.some((i, k) => !dims.equal(w.shape[k], a.shape[i]))) throw new ShapeError(`jnp.average: weights of shape ${formatShape(w.shape)} fit neither ${formatShape(a.shape)} nor its axes ${formatShape(axes)}.`);
-    w = expandTo(reshape(w, a.shape.map((d, i) => (axes.includes(i) ? d : 1))), a.shape);
-  }
+  const w = spreadWeights('jnp.average', given, a, axes);
   const total = sum(w, { axis: axes, keepdims });
   const out = lax.div(sum(lax.mul(a, w), { axis: axes, keepdims }), total);
   return returned ? [out, total] : out;
 }
 
 /** NumPy's α and β: the virtual index is n·q + α + q·(1 - α - β) - 1. */
-const PLOTTING: Record<string, readonly [number, number]> = { interpolated_inverted_cdf: [0, 1], hazen: [0.5, 0.5], weibull: [0, 0], median_unbiased: [1 / 3, 1 / 3], normal_unbiased: [3 / 8, 3 / 8] };
+const PLOTTING: Record<string, readonly [number, number]> = {
+  interpolated_inverted_cdf: [0, 1], hazen: [0.5, 0.5], weibull: [0, 0], median_unbiased: [1 / 3, 1 / 3], normal_unbiased: [3 / 8, 3 / 8],
+};
 const METHODS = ['linear', 'lower', 'higher', 'midpoint', 'nearest', 'inverted_cdf', 'averaged_inverted_cdf', 'closest_observation', ...Object.keys(PLOTTING)] as const;
 export type QuantileMethod = 'linear' | 'lower' | 'higher' | 'midpoint' | 'nearest' | 'inverted_cdf' | 'averaged_inverted_cdf' | 'closest_observation'
   | 'interpolated_inverted_cdf' | 'hazen' | 'weibull' | 'median_unbiased' | 'normal_unbiased';
@@ -117,11 +124,7 @@ function quantiles(where: string, x: Operand, q: NDArray, options: QuantileOptio
     picked = lax.select(expandTo(lax.eq(share, 0), mixed.shape), below, lax.select(expandTo(lax.eq(share, 1), mixed.shape), above, mixed));
   } else {
     if (method !== 'inverted_cdf') throw new ValueError(`${where}: weights need the method 'inverted_cdf', got '${method}'.`);
-    let [w] = inexact(where, weights);
-    if (!dims.equalShapes(w.shape, a.shape)) {
-      if (w.ndim !== axes.length || axes.some((i, k) => !dims.equal(w.shape[k], a.shape[i]))) throw new ShapeError(`${where}: weights of shape ${formatShape(w.shape)} fit neither ${formatShape(a.shape)} nor its axes ${formatShape(axes)}.`);
-      w = expandTo(reshape(w, a.shape.map((d, i) => (axes.includes(i) ? d : 1))), a.shape);
-    }
+    const w = spreadWeights(where, inexact(where, weights)[0], a, axes);
     const order = argsort(rows);
     const sorted = gatherAlong(rows, order, rest.length);
     const own = lax.select(isnan(rows), new Scalar(0, w.dtype, false), inRows(w));
@@ -139,7 +142,9 @@ const reduceAny = (mask: NDArray): NDArray => lax.gt(reduceSum(convertElementTyp
 const asQuantile = (where: string, q: Operand, by: number): NDArray => {
   const [y] = inexact(where, q);
   const v = isHalf(y.dtype) ? convertElementType(y, 'float32') : y;
-  if (v instanceof Scalar && !(Number(v.value) >= 0 && Number(v.value) <= by)) throw new ValueError(`${where}: q must lie between 0 and ${by}, got ${String(v.value)}.`);
+  if (v instanceof Scalar && !(Number(v.value) >= 0 && Number(v.value) <= by)) {
+    throw new ValueError(`${where}: q must lie between 0 and ${by}, got ${String(v.value)}.`);
+  }
   return by === 1 ? v : lax.div(v, by);
 };
 /**

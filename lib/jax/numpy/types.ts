@@ -12,7 +12,10 @@ export const [uint8, uint16, uint32, uint64] = [named('uint8'), named('uint16'),
 export const bool_ = named('bool');
 export { bool_ as bool };
 
-export interface FloatInfo { dtype: DType; bits: number; eps: number; epsneg: number; max: number; min: number; tiny: number; smallestNormal: number; smallestSubnormal: number; resolution: number; precision: number; nmant: number; nexp: number }
+export interface FloatInfo {
+  dtype: DType; bits: number; eps: number; epsneg: number; max: number; min: number; tiny: number; smallestNormal: number; smallestSubnormal: number;
+  resolution: number; precision: number; nmant: number; nexp: number;
+}
 /** The limits of a floating-point dtype. */
 export function finfo(dtype: DType): FloatInfo {
   const parts: Partial<Record<DType, [nexp: number, nmant: number]>> = { float16: [5, 10], bfloat16: [8, 7], float32: [8, 23], float64: [11, 52] };
@@ -22,7 +25,9 @@ export function finfo(dtype: DType): FloatInfo {
   const bias = 2 ** (nexp - 1) - 1;
   const [eps, tiny, precision] = [2 ** -nmant, 2 ** (1 - bias), Math.floor(nmant * Math.log10(2))];
   const max = (2 - eps) * 2 ** bias;
-  return { dtype, bits: 1 + nexp + nmant, eps, epsneg: eps / 2, max, min: -max, tiny, smallestNormal: tiny, smallestSubnormal: tiny * eps, resolution: 10 ** -precision, precision, nmant, nexp };
+  return {
+    dtype, bits: 1 + nexp + nmant, eps, epsneg: eps / 2, max, min: -max, tiny, smallestNormal: tiny, smallestSubnormal: tiny * eps, resolution: 10 ** -precision, precision, nmant, nexp,
+  };
 }
 /** The limits of an integer dtype; bigints where numbers do not reach. */
 export function iinfo(dtype: DType): { dtype: DType; bits: number; min: number | bigint; max: number | bigint } {
@@ -55,7 +60,8 @@ export function isdtype(dtype: DType, kind: string | readonly string[]): boolean
   });
 }
 const ABSTRACT: Record<string, (d: DType) => boolean> = {
-  generic: () => true, number: KINDS.numeric, integer: isInteger, signedinteger: KINDS['signed integer'], unsignedinteger: isUnsigned, inexact: isFloat, floating: isFloat, complexfloating: () => false,
+  generic: () => true, number: KINDS.numeric, integer: isInteger, signedinteger: KINDS['signed integer'], unsignedinteger: isUnsigned,
+  inexact: isFloat, floating: isFloat, complexfloating: () => false,
 };
 /** Whether a dtype is, or belongs to, another: a dtype or generic, number, integer, signedinteger, unsignedinteger, inexact, floating, complexfloating. */
 export function issubdtype(dtype: string, of: string): boolean {

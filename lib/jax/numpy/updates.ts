@@ -12,6 +12,7 @@ import { cumsum } from '../primitives/reduce.js';
 import { scatter } from '../primitives/scatter.js';
 import { concatenate, expandTo, moveAxis, reshape, slice } from '../primitives/shape.js';
 import { array } from './creation.js';
+import { cut, type Range } from './index-with.js';
 import { ravel } from './manipulation.js';
 import { diag } from './products.js';
 import { truth } from './promotion.js';
@@ -23,22 +24,20 @@ function notInPlace(where: string, inplace: boolean | undefined): void {
 const along = (y: NDArray, axis: number | null): { x: NDArray; at: number } => (axis === null ? { x: ravel(y), at: 0 } : { x: y, at: axis });
 
 /** Which positions of an axis of size n are meant: numbers, a range, an array or a mask, whose values must be known. */
-type Positions = number | readonly number[] | { start?: number | null; stop?: number | null; step?: number | null } | NDArray;
+type Positions = number | readonly number[] | Range | NDArray;
 function listed(where: string, obj: Positions, n: number): number[] {
   if (typeof obj === 'object' && !(obj instanceof NDArray) && !globalThis.Array.isArray(obj)) {
-    const { start, stop, step } = checkOptions(where, obj as { start?: number | null; stop?: number | null; step?: number | null }, ['start', 'stop', 'step']);
-    const by = step ?? 1;
-    const bound = (v: number | null | undefined, otherwise: number, low: number, high: number) => (v === null || v === undefined ? otherwise : Math.min(high, Math.max(low, v < 0 ? v + n : v)));
-    const [from, to] = by > 0 ? [bound(start, 0, 0, n), bound(stop, n, 0, n)] : [bound(start, n - 1, -1, n - 1), bound(stop, -1, -1, n - 1)];
-    return range(Math.max(0, Math.ceil((to - from) / by))).map((i) => from + i * by);
+    const { from, limit, by, backwards } = cut(where, checkOptions(where, obj as Range, ['start', 'stop', 'step']), n);
+    const forwards = range(Math.ceil((limit - from) / by)).map((i) => from + i * by);
+    return backwards ? forwards.reverse() : forwards;
   }
-  const array_ = obj instanceof NDArray ? expectConcrete(obj, `${where}: the positions`) : null;
-  if (array_?.dtype === 'bool') {
-    if (array_.ndim !== 1 || array_.shape[0] !== n) throw new ShapeError(`${where}: a mask of shape ${formatShape(array_.shape)} does not fit an axis of size ${n}.`);
-    return (array_.tolist() as boolean[]).flatMap((v, i) => (v ? [i] : []));
+  const given = obj instanceof NDArray ? expectConcrete(obj, `${where}: the positions`) : null;
+  if (given?.dtype === 'bool') {
+    if (given.ndim !== 1 || given.shape[0] !== n) throw new ShapeError(`${where}: a mask of shape ${formatShape(given.shape)} does not fit an axis of size ${n}.`);
+    return (given.tolist() as boolean[]).flatMap((v, i) => (v ? [i] : []));
   }
-  if (array_ && !isInteger(array_.dtype)) throw new TypeError(`${where}: positions must be integers, got ${array_.dtype}.`);
-  return ([array_ ? array_.tolist() : obj] as any[]).flat(Infinity).map((v) => {
+  if (given && !isInteger(given.dtype)) throw new TypeError(`${where}: positions must be integers, got ${given.dtype}.`);
+  return ([given ? given.tolist() : obj] as any[]).flat(Infinity).map((v) => {
     const i = Number(v) < 0 ? Number(v) + n : Number(v);
     if (!Number.isInteger(i) || i < 0) throw new ShapeError(`${where}: ${String(v)} is out of range for an axis of size ${n}.`);
     return i;
@@ -129,7 +128,9 @@ export function fillDiagonal(x: Operand, val: Operand, options?: { wrap?: boolea
   const { wrap = false, inplace } = checkOptions('jnp.fillDiagonal', options, ['wrap', 'inplace']);
   notInPlace('jnp.fillDiagonal', inplace);
   const y = asArray(x, 'jnp.fillDiagonal');
-  if (y.ndim < 2 || (y.ndim > 2 && y.shape.some((d) => d !== y.shape[0]))) throw new ShapeError(`jnp.fillDiagonal: expected a matrix, or axes of one size, got shape ${formatShape(y.shape)}.`);
+  if (y.ndim < 2 || (y.ndim > 2 && y.shape.some((d) => d !== y.shape[0]))) {
+    throw new ShapeError(`jnp.fillDiagonal: expected a matrix, or axes of one size, got shape ${formatShape(y.shape)}.`);
+  }
   if (y.size === 0) return y;
   const columns = y.shape[1];
   const step = y.ndim === 2 ? columns + 1 : y.shape.reduce((s, _, i) => s + y.shape.slice(i + 1).reduce((a, b) => a * b, 1), 0);

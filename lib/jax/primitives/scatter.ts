@@ -39,7 +39,9 @@ export const scatterP: Primitive<ScatterParams> = primitive({
   shape: ([a, i, u]) => {
     requireSameDType('scatter', [a, u]);
     if (a.shape.length === 0) throw new ShapeError('scatter: expected an array of rank 1 or more, got a scalar.');
-    if (!dims.equalShapes(u.shape, [...i.shape, ...a.shape.slice(1)])) throw new ShapeError(`scatter: updates of shape ${formatShape(u.shape)} do not fit ${formatShape([...i.shape, ...a.shape.slice(1)])}.`);
+    if (!dims.equalShapes(u.shape, [...i.shape, ...a.shape.slice(1)])) {
+      throw new ShapeError(`scatter: updates of shape ${formatShape(u.shape)} do not fit ${formatShape([...i.shape, ...a.shape.slice(1)])}.`);
+    }
     return [a];
   },
   vjp: (inputs, params, needed) => {
@@ -54,7 +56,8 @@ export const scatterP: Primitive<ScatterParams> = primitive({
         if (params.mode === 'add') return both(() => ct, () => read(ct, i));
         if (params.mode === 'set') {
           // Of equal indices only the last one has been written.
-          return both(() => bind(scatterP, [ct, i, zerosLike(u)], params)[0], () => { const g = read(ct, i); return params.distinct ? g : select(beside(winners(i, x.shape[0]), g), g, constant(0, g)); });
+          const last = (g: NDArray) => (params.distinct ? g : select(beside(winners(i, x.shape[0]), g), g, constant(0, g)));
+          return both(() => bind(scatterP, [ct, i, zerosLike(u)], params)[0], () => last(read(ct, i)));
         }
         if (params.mode === 'mul') {
           // The product of all others: of what is not zero, where no other is.
