@@ -11,6 +11,9 @@ const FREE = new Set(['broadcast_to']);
 /** The parameters, as programs print them. */
 const printed = (e: Equation): string => formatJaxpr({ inputs: [], equations: [{ ...e, inputs: [] }], outputs: [] });
 
+/** Equations of the same operands. Printing is what costs, and few have the operands of another. */
+interface Same { readonly first: Equation; byParams?: Map<string, Equation> }
+
 /** Joins equations of one primitive with equal parameters and equal operands. Every primitive is a pure function, threefry too. */
 export function eliminateCommonSubexpressions(jaxpr: Jaxpr): Jaxpr {
   const numbers = new Map<Atom, number>();
@@ -19,19 +22,22 @@ export function eliminateCommonSubexpressions(jaxpr: Jaxpr): Jaxpr {
     if (!numbers.has(a)) numbers.set(a, numbers.size);
     return numbers.get(a)!;
   };
-  const known = new Map<Primitive, Map<string, Equation[]>>();
+  const known = new Map<Primitive, Map<string, Same>>();
   return rewrite(jaxpr, (e) => {
     if (DISTINCT.has(e.primitive.name)) return null;
     let same = known.get(e.primitive);
     if (!same) known.set(e.primitive, (same = new Map()));
     const operands = e.inputs.map(number).join();
     const others = same.get(operands);
-    // Printing is what costs, and only few have the operands of another.
-    const text = others && printed(e);
-    const earlier = others?.find((o) => printed(o) === text);
+    if (!others) {
+      same.set(operands, { first: e });
+      return null;
+    }
+    others.byParams ??= new Map([[printed(others.first), others.first]]);
+    const params = printed(e);
+    const earlier = others.byParams.get(params);
     if (!earlier) {
-      if (others) others.push(e);
-      else same.set(operands, [e]);
+      others.byParams.set(params, e);
       return null;
     }
     e.outputs.forEach((v, i) => numbers.set(v, number(earlier.outputs[i]) as number));
