@@ -172,3 +172,4 @@ export function reduce<A>(fn: (accumulated: A, leaf: any) => A, tree: unknown, .
   if (initial.length === 0 && all.length === 0) throw new ValueError('tree.reduce: the tree is empty and no initial value was given.');
   return initial.length === 0 ? (all.slice(1).reduce<A>((a, x) => fn(a, x), all[0] as A)) : all.reduce<A>((a, x) => fn(a, x), initial[0]);
 }
+export * from './tree-paths.js';

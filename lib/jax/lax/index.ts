@@ -25,13 +25,19 @@ export { bitcastConvertType, convertElementType, stopGradient } from '../primiti
 export { pad, reshape, reverse as rev, slice, transpose } from '../primitives/shape.js';
 
 export * as linalg from './linalg.js';
-export * from './convolution.js';
+export {
+  conv, convDimensionNumbers, convGeneralDilated, convGeneralDilatedLocal, convGeneralDilatedPatches, convTranspose, convWithGeneralPadding,
+  padtypeToPads, type Padding, type ConvDimensionNumbers, type Layouts, type ConvOptions, type ConvTransposeOptions,
+} from './convolution.js';
 export * from './shapes.js';
 export * from './reductions.js';
 export * from './cumulative.js';
 export * from './sorting.js';
 export * from './scatter.js';
-export * from './slicing.js';
+export {
+  GatherDimensionNumbers, dynamicIndexInDim, dynamicSlice, dynamicSliceInDim, dynamicUpdateIndexInDim, dynamicUpdateSlice, dynamicUpdateSliceInDim,
+  gather, indexInDim, indexTake, sliceInDim, type NegativeOption, type GatherScatterMode, type GatherOptions,
+} from './slicing.js';
 export * from './windows.js';
 
 /** 0, 1, 2, … `size - 1`. */

@@ -2,13 +2,12 @@
 import { ShapeError, ValueError } from '../../runtime/errors.js';
 import { checkOptions } from '../../runtime/options.js';
 import { formatAval, type NDArray } from '../array.js';
-import { dims } from '../dims.js';
+import { broadcastShapes, dims } from '../dims.js';
 import { inexact, matrices, squares } from '../numpy/linalg/common.js';
 import { mul } from '../primitives/arithmetic.js';
 import * as primitives from '../primitives/linalg/index.js';
 import type { Operand } from '../primitives/primitive.js';
 import { concatenate, expandTo, pad, reshape, slice } from '../primitives/shape.js';
-import { broadcastShapes } from '../dims.js';
 import { expm } from './linalg.js';
 
 const { column, mT, product, row } = primitives;
