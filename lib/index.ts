@@ -29,6 +29,7 @@ export { GroupNorm, type GroupNormOptions } from './haiku/modules/group-norm.js'
 export { InstanceNorm, LayerNorm, type Axes, type InstanceNormOptions, type LayerNormOptions } from './haiku/modules/layer-norm.js';
 export { getChannelIndex } from './haiku/modules/layout.js';
 export { MultiHeadAttention, type MultiHeadAttentionOptions } from './haiku/modules/attention.js';
+export { Conv1DLSTM, Conv2DLSTM, Conv3DLSTM } from './haiku/modules/conv-lstm.js';
 export { DeepRNN, deepRnnWithSkipConnections } from './haiku/modules/deep-rnn.js';
 export { GRU, type GRUOptions } from './haiku/modules/gru.js';
 export { LSTM, LSTMState } from './haiku/modules/lstm.js';
