@@ -42,6 +42,13 @@ export function devicePut<T>(x: T, device: Device = config.defaultDevice ?? cpu)
   return tree.map((leaf: unknown) => (leaf instanceof NDArray ? put(expectConcrete(leaf, 'devicePut'), device) : leaf), x) as T;
 }
 
+/** The arrays of a tree, on the CPU. As `jax.device_get`. */
+export const deviceGet = <T>(x: T): T => devicePut(x, cpu);
+/** How many devices there are. */
+export const deviceCount = (platform?: 'cpu' | 'cuda'): number => devices(platform).length;
+/** The platform of computations that do not name a device: 'cpu' or 'cuda'. */
+export const defaultBackend = (): 'cpu' | 'cuda' => (config.defaultDevice ?? cpu).platform;
+
 /** The arrays of a tree in memory of their own. */
 export const clone = <T>(x: T): T => tree.map((leaf: NDArray) => {
   const { device, aval, data } = expectConcrete(leaf, 'A copy');

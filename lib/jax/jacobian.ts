@@ -72,6 +72,7 @@ export function jacrev(f: Fn, { argnums = 0, hasAux = false }: JacobianOptions =
     return hasAux ? [jacobian, g(tree.unflatten(def, leaves))[1]] : jacobian;
   };
 }
+export { jacrev as jacobian };
 
 /** The second derivatives: forward over reverse. As `jax.hessian`. */
 export function hessian(f: Fn, options: JacobianOptions = {}): Fn { return jacfwd(jacrev(f, options), options); }

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { lax, numpy as jnp, scipy, vmap } from '../../lib/jax/index.js';
+import { defaultBackend, deviceCount, deviceGet, devices, lax, numpy as jnp, scipy, vmap } from '../../lib/jax/index.js';
 import { expectClose, numbers, onEveryEngine, thrown } from './helpers.js';
 
 const { linalg } = scipy;
@@ -68,5 +68,10 @@ describe('compositions', () => {
     expect(along((x) => lax.ppermute(x, 'i', [[0, 2]]))).to.match(/^ppermute: .* below 2, got \[\[0,2\]\]/);
     expect(along((x) => lax.pshuffle(x, 'i', [0, 0]))).to.match(/^pshuffle: expected a permutation of 2/);
     expect(along((x) => lax.allToAll(x, 'i', 0, 0))).to.match(/^allToAll: axis 0 of f32\[3\] must have the named axis' size 2/);
+  });
+
+  it('questions about devices', () => {
+    expect([deviceCount(), deviceCount('cpu'), defaultBackend()]).to.deep.equal([devices().length, 1, 'cpu']);
+    expect(deviceGet({ x: [jnp.ones([2])] }).x[0].tolist()).to.deep.equal([1, 1]);
   });
 });
