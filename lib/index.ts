@@ -36,6 +36,7 @@ export { LSTM, LSTMState } from './haiku/modules/lstm.js';
 export { IdentityCore, RNNCore, VanillaRNN, type VanillaRNNOptions } from './haiku/modules/recurrent.js';
 export { ResetCore } from './haiku/modules/reset-core.js';
 export { dynamicUnroll, staticUnroll, type Core, type DynamicUnrollOptions, type StaticUnrollOptions } from './haiku/modules/unroll.js';
+export * as experimental from './haiku/experimental.js';
 export * as mixedPrecision from './haiku/mixed-precision.js';
 export { Deferred, type DeferredOptions } from './haiku/deferred.js';
 export { layerStack, type LayerStackOptions, type LayerStackTransparencyMapping } from './haiku/layer-stack.js';

@@ -11,7 +11,12 @@ import type { ModuleInstance, MutableParams, MutableState } from './types.js';
 import type { Array } from '../jax/index.js';
 
 /** The method that is running. `module` is unset in a constructor until `super()` has named the module. */
-export interface ModuleState { module: ModuleInstance | undefined; readonly methodName: string }
+export interface ModuleState {
+  module: ModuleInstance | undefined;
+  readonly methodName: string;
+  /** Of a constructor. */
+  readonly args?: readonly unknown[];
+}
 
 /** A state entry: what `init` returns, and what it is now. */
 export interface StatePair { readonly initial: unknown; readonly current: unknown }

@@ -7,12 +7,17 @@ import { frames, madeIn, requireModuleName, type Frame, type ModuleState } from 
 import { intercepted } from './interceptors.js';
 import { describe, isMapping, setOwn } from './mappings.js';
 import { camelToSnake, checkForcedName, checkName, isForced, methodPrefix, withoutForce } from './naming.js';
+import { constructorText } from './text.js';
 import type { ModuleInstance } from './types.js';
 
 /** The decorated classes, with the names that were given to the decorator. */
 const decorated = new WeakMap<Function, string | undefined>();
 const transparentMethods = new WeakSet<Function>();
 const customNames = new WeakMap<Function, string>();
+/** The classes as written, behind the decorator's. */
+const sources = new WeakMap<Function, Function>();
+/** What the constructors of modules were called with. */
+const constructed = new WeakMap<object, readonly unknown[]>();
 /** The paths of all modules that were made or called while a method of the module was running. */
 const submodules = new WeakMap<object, Set<string>>();
 
@@ -40,6 +45,7 @@ class ModuleBase extends UntypedCallable implements ModuleInstance {
     this.name = this.moduleName.slice(this.moduleName.lastIndexOf('/') + 1);
     submodules.set(this, new Set());
     madeIn.set(this, frame.id);
+    constructed.set(this, state.args ?? []);
     state.module = this;
   }
 
@@ -49,7 +55,11 @@ class ModuleBase extends UntypedCallable implements ModuleInstance {
   /** The state, current values, of the same modules. */
   stateDict(): Record<string, any> { return ownEntries(this, frames.top!.state, (pair) => pair.current); }
 
-  override toString(): string { return `${this.constructor.name}('${this.moduleName}')`; }
+  /** The call that made the module, in Haiku's form: `Linear(output_size=3)`. A class with a static `AUTO_REPR = false` shows its path instead. */
+  override toString(): string {
+    const cls = this.constructor as Function & { AUTO_REPR?: boolean };
+    return cls.AUTO_REPR === false ? `<${cls.name} ${this.moduleName}>` : constructorText(cls, constructed.get(this)!, (c) => sources.get(c) ?? c);
+  }
 }
 
 function givenName(cls: Function, given: unknown): string | undefined {
@@ -138,7 +148,7 @@ function wrapPrototype(prototype: object, owner: Function): void {
 wrapPrototype(ModuleBase.prototype, ModuleBase);
 
 function construct(cls: Function, args: any[], run: (args: any[]) => object): object {
-  const state: ModuleState = { module: undefined, methodName: 'constructor' };
+  const state: ModuleState = { module: undefined, methodName: 'constructor', args };
   return inScope(state, () => {
     let instance: object | undefined;
     const origMethod = (...given: any[]) => (instance = run(given));
@@ -168,6 +178,7 @@ function decorate<C extends ModuleClass>(cls: C, name: string | undefined): C {
   wrapPrototype(cls.prototype, proxy);
   Object.defineProperty(cls.prototype, 'constructor', { value: proxy, writable: true, configurable: true });
   decorated.set(proxy, name);
+  sources.set(proxy, cls);
   return proxy;
 }
 

@@ -23,6 +23,14 @@ export class TransformedWithState<A extends unknown[] = any[], R = any> {
   constructor(readonly init: InitWithState<A>, readonly apply: ApplyWithState<A, R>) {}
 }
 
+const originals = new WeakMap<object, (...args: any[]) => any>();
+/** The function that was transformed. */
+export const originalOf = (transformed: Transformed | TransformedWithState): ((...args: any[]) => any) | undefined => originals.get(transformed);
+function remember<T extends object>(transformed: T, f: ((...args: any[]) => any) | undefined): T {
+  if (f) originals.set(transformed, f);
+  return transformed;
+}
+
 const ASYNC = 'names, parameters and keys are tracked while the function runs, so it cannot wait; do what is asynchronous before init or apply';
 
 /** Refuses what cannot be transformed: no function, an async function, or one that `jit` has made pure already. */
@@ -68,7 +76,7 @@ function toSequence(rng: unknown, which: string, position: string, signature: st
  */
 export function transformWithState<A extends unknown[], R>(f: (...args: A) => R): TransformedWithState<A, R> {
   checkTransformable('hk.transformWithState', f);
-  return new TransformedWithState<A, R>(
+  return remember(new TransformedWithState<A, R>(
     (rng, ...args) => {
       const frame = new Frame(null, null, toSequence(rng, 'Init', 'first', 'init(rng, …args)'), false);
       run(frame, () => f(...args));
@@ -82,7 +90,7 @@ export function transformWithState<A extends unknown[], R>(f: (...args: A) => R)
       const out = run(frame, () => f(...args));
       return [out, frame.collectCurrentState()];
     },
-  );
+  ), f);
 }
 
 /** @internal */
@@ -94,7 +102,7 @@ export function refuseState(state: State, instead: string): void {
 
 /** Drops state from arguments and results. Both functions throw NonEmptyStateError where there is some. */
 export function withoutState<A extends unknown[], R>(f: TransformedWithState<A, R>): Transformed<A, R> {
-  return new Transformed<A, R>(
+  return remember(new Transformed<A, R>(
     (rng, ...args) => {
       const [params, state] = f.init(rng, ...args);
       refuseState(state, 'transformWithState');
@@ -105,12 +113,12 @@ export function withoutState<A extends unknown[], R>(f: TransformedWithState<A, 
       refuseState(state, 'transformWithState');
       return out;
     },
-  );
+  ), originals.get(f));
 }
 
 /** Adds a state argument, which is ignored, and an empty state to the results. */
 export function withEmptyState<A extends unknown[], R>(f: Transformed<A, R>): TransformedWithState<A, R> {
-  return new TransformedWithState<A, R>((rng, ...args) => [f.init(rng, ...args), {}], (params, _state, rng, ...args) => [f.apply(params, rng, ...args), {}]);
+  return remember(new TransformedWithState<A, R>((rng, ...args) => [f.init(rng, ...args), {}], (params, _state, rng, ...args) => [f.apply(params, rng, ...args), {}]), originals.get(f));
 }
 
 /**
