@@ -74,4 +74,10 @@ describe('compositions', () => {
     expect([deviceCount(), deviceCount('cpu'), defaultBackend()]).to.deep.equal([devices().length, 1, 'cpu']);
     expect(deviceGet({ x: [jnp.ones([2])] }).x[0].tolist()).to.deep.equal([1, 1]);
   });
+  it('kinds of dtypes have names', () => {
+    expect([jnp.floating, jnp.inexact, jnp.number, jnp.generic, jnp.integer, jnp.complexfloating].map((kind) => jnp.issubdtype('bfloat16', kind))).to.deep.equal([true, true, true, true, false, false]);
+    expect([jnp.integer, jnp.unsignedinteger, jnp.signedinteger].map((kind) => jnp.issubdtype(jnp.uint, kind))).to.deep.equal([true, true, false]);
+    expect(jnp.zeros([1], { dtype: jnp.double }).dtype).to.equal('float64');
+    expect(thrown(() => jnp.dtype('int3' as any)).message).to.match(/^jnp\.dtype: unknown dtype 'int3'/);
+  });
 });

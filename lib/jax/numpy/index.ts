@@ -5,6 +5,7 @@ export * from './floats.js';
 export * from './integers.js';
 export * from './comparisons.js';
 export * from './types.js';
+export * from './kinds.js';
 export * from './spaces.js';
 export * from './grids.js';
 export * from './searching.js';
