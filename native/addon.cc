@@ -5,6 +5,7 @@
 
 #include "addon_data.h"
 #include "binding.h"
+#include "callback.h"
 #include "cuda.h"
 #include "engine.h"
 #include "library.h"
@@ -37,6 +38,8 @@ Napi::Value TakeOver(const Napi::CallbackInfo& info) {
 Napi::Value Shutdown(const Napi::CallbackInfo& info) {
   auto& data = AddonData::Of(info.Env());
   data.stopped = true;
+  // Before the threads are joined: one of them may be waiting for an answer of this one.
+  StopCallbacks(info.Env());
   for (auto& [engine, queue] : data.queues) queue->Stop();
   return info.Env().Undefined();
 }
@@ -54,6 +57,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("setErrors", Napi::Function::New<SetErrors>(env, "setErrors"));
   exports.Set("loadEngine", Napi::Function::New<LoadEngineByPath>(env, "loadEngine"));
   exports.Set("takeOver", Napi::Function::New<TakeOver>(env, "takeOver"));
+  exports.Set("registerCallbacks", Napi::Function::New<RegisterCallbacks>(env, "registerCallbacks"));
   exports.Set("shutdown", Napi::Function::New<Shutdown>(env, "shutdown"));
   return exports;
 }

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "operators/callback.h"
 #include "operators/fused.h"
 #include "operators/linalg.h"
 #include "operators/qr.h"
@@ -71,7 +72,7 @@ void addAll(const OrtApi* api, OrtCustomOpDomain* domain) {
 OrtStatus* CreateOperatorDomain(const OrtApi* api, OrtCustomOpDomain** out) {
   return guarded(api, [&] {
     check(api->CreateCustomOpDomain("hokku", out));
-    addAll<FusedOp, RandomBitsOp, RandomSplitOp, RandomFoldInOp, QrOp, SmallGemmOp>(api, *out);
+    addAll<CallbackOp, FusedOp, RandomBitsOp, RandomSplitOp, RandomFoldInOp, QrOp, SmallGemmOp>(api, *out);
     addAll<CholeskyOp, TriangularSolveOp, LuOp, PermutationOp, LuSolveOp, DeterminantOp, CofactorsOp, EighOp, EigvalshOp, SvdOp, SvdvalsOp, PinvOp>(api, *out);
   });
 }

@@ -9,6 +9,7 @@ export type { DType } from './dtypes.js';
 export { symbolicDim } from './dims.js';
 export { evalShape, grad, makeJaxpr, valueAndGrad, vjp, type GradOptions } from './autodiff.js';
 export { vmap, type VmapOptions } from './batching.js';
+export { pureCallback, type ShapeDtype } from './callback.js';
 export { checkpoint, checkpoint as remat } from './checkpoint.js';
 export { customJvp, customVjp, type CustomJvpFunction, type CustomOptions, type CustomVjpFunction } from './custom.js';
 export { checkGrads, type CheckGradsOptions } from './check-grads.js';

@@ -131,6 +131,8 @@ export interface Addon {
   takeOver(buffer: ArrayBuffer): ArrayBuffer;
   /** The module `errors.ts`: what the addon throws. Once a thread, before anything else. */
   setErrors(classes: typeof errors): void;
+  /** The function that programs' callbacks go through on this thread; gives the token that they carry. */
+  registerCallbacks(dispatch: (id: number, inputs: readonly ArrayBuffer[]) => readonly ArrayBuffer[]): number;
   /** Joins what runs and refuses more: for the exit of the process. */
   shutdown(): void;
 }
