@@ -80,4 +80,13 @@ describe('compositions', () => {
     expect(jnp.zeros([1], { dtype: jnp.double }).dtype).to.equal('float64');
     expect(thrown(() => jnp.dtype('int3' as any)).message).to.match(/^jnp\.dtype: unknown dtype 'int3'/);
   });
+  it('frequencies, and zero in the middle', () => {
+    expect(jnp.fft.fftfreq(5, { d: 0.5 }).mul(2.5).tolist()).to.deep.equal([0, 1, 2, -2, -1]);
+    expect(jnp.fft.fftfreq(4).mul(4).tolist()).to.deep.equal([0, 1, -2, -1]);
+    expect(jnp.fft.rfftfreq(5).shape).to.deep.equal([3]);
+    expect(jnp.fft.fftshift(jnp.arange(5)).tolist()).to.deep.equal([3, 4, 0, 1, 2]);
+    const x = numbers(1, [2, 3, 5]);
+    expectClose(jnp.fft.ifftshift(jnp.fft.fftshift(x, { axes: [0, -1] }), { axes: [0, -1] }), x, 0);
+    expect(thrown(() => jnp.fft.fftfreq(0)).message).to.match(/^jnp\.fft\.fftfreq: n must be/);
+  });
 });

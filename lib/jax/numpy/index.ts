@@ -29,6 +29,7 @@ export * from './triangles.js';
 export * from './polynomials.js';
 export * from './functional.js';
 export * as linalg from './linalg/index.js';
+export * as fft from './fft.js';
 export { isArray } from '../array.js';
 
 import type { NDArray } from '../array.js';
