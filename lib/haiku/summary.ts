@@ -60,8 +60,10 @@ export function evalSummary(f: Summarised): (...args: any[]) => MethodInvocation
       const at = calls.push(undefined as unknown as MethodInvocation) - 1;
       const out = next(...given);
       quiet.params = false;
+      // A look at what a module holds is a method too, and counts among those that ran: first this one's.
+      const moduleDetails = detailsOf(context.module, context.methodName);
       const stack = [...frames.top!.modules.items].reverse().flatMap(({ module, methodName }) => (module ? [detailsOf(module, methodName)] : []));
-      calls[at] = { moduleDetails: detailsOf(context.module, context.methodName), argsSpec: given.map(specs), outputSpec: specs(out), context, callStack: stack };
+      calls[at] = { moduleDetails, argsSpec: given.map(specs), outputSpec: specs(out), context, callStack: stack };
       quiet.params = true;
       return out;
     };

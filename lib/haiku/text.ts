@@ -5,6 +5,10 @@ import { camelToSnake } from './naming.js';
 
 /** Arguments that are floats in Haiku, so that whole numbers are written with a point. */
 const FLOATS = new Set(['w_init_scale', 'decay_rate', 'decay', 'eps', 'epsilon', 'commitment_cost', 'stddev', 'mean', 'scale', 'gain', 'lower', 'upper', 'minval', 'maxval']);
+/** Arguments that Haiku's own modules hand on as lists. */
+const LISTS = new Set(['kernel_shape']);
+/** Keys of results that are spelled otherwise here. */
+const KEYS: Readonly<Record<string, string>> = { encodingIndices: 'encoding_indices' };
 /** Objects that Haiku has a named tuple for. */
 const NAMED = [{ name: 'LSTMState', keys: ['hidden', 'cell'] }];
 
@@ -32,6 +36,9 @@ function quoted(x: string): string {
 const named = (x: Readonly<Record<string, unknown>>): (typeof NAMED)[number] | undefined =>
   NAMED.find(({ keys }) => Object.keys(x).length === keys.length && keys.every((k) => Object.hasOwn(x, k)));
 
+const entriesOf = (x: Readonly<Record<string, unknown>>): [key: string, value: unknown][] =>
+  Object.keys(x).map((k): [string, unknown] => [quoted(Object.hasOwn(KEYS, k) ? KEYS[k] : k), x[k]]).sort((a, b) => (a[0] < b[0] ? -1 : 1));
+
 /** A value on one line. Lists are written as tuples. */
 export function repr(x: unknown, float = false): string {
   if (x === null || x === undefined) return 'None';
@@ -44,7 +51,7 @@ export function repr(x: unknown, float = false): string {
   if (isMapping(x)) {
     const tuple = named(x);
     if (tuple) return `${tuple.name}(${tuple.keys.map((k) => `${k}=${repr(x[k])}`).join(', ')})`;
-    return `{${Object.keys(x).sort().map((k) => `${quoted(k)}: ${repr(x[k])}`).join(', ')}}`;
+    return `{${entriesOf(x).map(([k, v]) => `${k}: ${repr(v)}`).join(', ')}}`;
   }
   if (typeof x === 'function' && !('moduleName' in x)) return x.constructor === Function ? `<${/^class\b/.test(Function.prototype.toString.call(x)) ? 'class' : 'function'} ${x.name || '<lambda>'}>` : `<${x.constructor.name} object>`;
   const text = String(x);
@@ -62,7 +69,7 @@ export function pretty(x: unknown, indent = 0, after = 0): string {
     const close = x.length === 1 ? ',)' : ')';
     return `(${joined(x.map((v) => ['', v]), close)}${close}`;
   }
-  if (isMapping(x) && !named(x)) return `{${joined(Object.keys(x).sort().map((k) => [`${quoted(k)}: `, x[k]]), '}')}}`;
+  if (isMapping(x) && !named(x)) return `{${joined(entriesOf(x).map(([k, v]) => [`${k}: `, v]), '}')}}`;
   return line;
 }
 
@@ -115,8 +122,12 @@ export function constructorText(cls: Function, args: readonly unknown[], origina
     return [[/^nameOr/.test(names[i] ?? '') ? 'name' : names[i] ?? '', value]];
   }).filter(([name, value]) => value !== undefined && value !== null && !isDefault(cls, original, name, value)).map(([name, value]): [string, unknown] => [name && `${camelToSnake(name)}=`, value]);
   const isFloat = (name: string): boolean => FLOATS.has(name.slice(0, -1));
-  const line = `${cls.name}(${given.map(([name, value]) => name + repr(value, isFloat(name))).join(', ')})`;
+  const short = (name: string, value: unknown): string => {
+    const text = repr(value, isFloat(name));
+    return LISTS.has(name.slice(0, -1)) && globalThis.Array.isArray(value) ? `[${text.slice(1, value.length === 1 ? -2 : -1)}]` : text;
+  };
+  const line = `${cls.name}(${given.map(([name, value]) => name + short(name, value)).join(', ')})`;
   if (line.length <= 80) return line;
-  const lines = given.map(([name, value]) => `    ${name}${(isFloat(name) ? repr(value, true) : pretty(value)).replaceAll('\n', `\n${' '.repeat(4 + name.length)}`)},`);
+  const lines = given.map(([name, value]) => `    ${name}${(isFloat(name) || LISTS.has(name.slice(0, -1)) ? short(name, value) : pretty(value)).replaceAll('\n', `\n${' '.repeat(4 + name.length)}`)},`);
   return [`${cls.name}(`, ...lines, ')'].join('\n');
 }

@@ -78,7 +78,7 @@ export class LayerNorm extends Module<(inputs: Array, scale?: Array, offset?: Ar
   readonly paramAxis: readonly number[] | jnp.Range;
 
   constructor(axis: Axes, createScale: boolean, createOffset: boolean, options?: LayerNormOptions) {
-    const { eps = 1e-5, scaleInit, offsetInit, useFastVariance = false, paramAxis = -1, name }
+    const { eps = 1e-5, scaleInit, offsetInit, useFastVariance = false, paramAxis, name }
       = checkOptions('hk.LayerNorm', options, ['eps', 'scaleInit', 'offsetInit', 'useFastVariance', 'paramAxis', 'name']);
     super(name);
     const where = `hk.${this.constructor.name}`;
@@ -91,7 +91,7 @@ export class LayerNorm extends Module<(inputs: Array, scale?: Array, offset?: Ar
     this.scaleInit = scaleInit ?? jnp.ones;
     this.offsetInit = offsetInit ?? jnp.zeros;
     this.useFastVariance = useFastVariance;
-    this.paramAxis = checkAxes(where, paramAxis);
+    this.paramAxis = checkAxes(where, paramAxis ?? -1);
   }
 
   override call(inputs: Array, scale?: Array, offset?: Array): Array {

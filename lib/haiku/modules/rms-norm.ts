@@ -33,14 +33,14 @@ export class RMSNorm extends Module<(inputs: Array) => Array> {
 
   constructor(axis: Axes, options?: RMSNormOptions) {
     const where = 'hk.RMSNorm';
-    const { eps = 1e-5, scaleInit, createScale = true, paramAxis = -1, name } = checkOptions(where, options, ['eps', 'scaleInit', 'createScale', 'paramAxis', 'name']);
+    const { eps = 1e-5, scaleInit, createScale = true, paramAxis, name } = checkOptions(where, options, ['eps', 'scaleInit', 'createScale', 'paramAxis', 'name']);
     super(name);
     checkInit(where, 'scale', createScale, scaleInit);
     this.axis = checkAxes(where, axis);
     this.eps = eps;
     this.scaleInit = scaleInit ?? jnp.ones;
     this.createScale = createScale;
-    this.paramAxis = checkAxes(where, paramAxis);
+    this.paramAxis = checkAxes(where, paramAxis ?? -1);
   }
 
   override call(inputs: Array): Array {
