@@ -28,7 +28,8 @@ export const hypot = inexactBinary('hypot', (x, y) => {
 function logSum(x: NDArray, y: NDArray, base: number): NDArray {
   const larger = lax.ge(x, y);
   const [most, least] = [lax.select(larger, x, y), lax.select(larger, y, x)];
-  const difference = filled(lax.eq(most, least), 0, lax.sub(least, most));
+  // Equal infinities are the only ones whose difference is no number.
+  const difference = filled(lax.bitwiseAnd(lax.eq(most, least), lax.bitwiseNot(lax.isFinite(most))), 0, lax.sub(least, most));
   const more = functions.log1p(functions.exp(base === 1 ? difference : lax.mul(difference, base)));
   return lax.add(most, base === 1 ? more : lax.div(more, base));
 }
