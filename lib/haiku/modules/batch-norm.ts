@@ -30,6 +30,15 @@ export interface BatchNormCallOptions {
   testLocalStats?: boolean;
 }
 
+/**
+ * The mean over axes, one after another: the error of a float32 sum grows with the number of its terms, and E[x²] - E[x]²
+ * magnifies it. Halves are summed in float32 anyway, and would be rounded at each step.
+ */
+function meanOver(x: Array, axis: readonly number[]): Array {
+  if (x.dtype !== 'float32') return jnp.mean(x, { axis, keepdims: true });
+  return [...axis].sort((a, b) => b - a).reduce<Array>((y, one) => jnp.mean(y, { axis: one, keepdims: true }), x);
+}
+
 /** The mean over mapped axes; with groups, over the positions that share one with this one. */
 function crossReplicaMean(x: Array, axes: readonly string[], groups: readonly (readonly number[])[] | undefined): Array {
   if (!groups) return axes.reduce<Array>((mean, name) => lax.pmean(mean, name) as Array, x);
@@ -117,7 +126,7 @@ export class BatchNorm extends Module<(inputs: Array, isTraining: boolean, scale
 
   #moments(x: Array, axis: readonly number[]): [mean: Array, variance: Array] {
     const average = (y: Array): Array => {
-      const mean = jnp.mean(y, { axis, keepdims: true });
+      const mean = meanOver(y, axis);
       return this.crossReplicaAxis.length ? crossReplicaMean(mean, this.crossReplicaAxis, this.crossReplicaAxisIndexGroups) : mean;
     };
     const mean = average(x);
