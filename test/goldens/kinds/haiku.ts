@@ -119,7 +119,7 @@ function checkKept(on: Checking, key: string, value: Any): void {
   if (!on.has(`probe/${key}`)) return on.report.fail(key, 'is not recorded');
   if (!isArray(value)) return on.report.fail(key, 'is missing');
   const numbers = numbersOf(rawOf(value));
-  const tolerance = toleranceFor(on.tolerances, key);
+  const tolerance = toleranceFor(on.tolerances, `probe/${key}`);
   const positions = numbersOf(on.raw(`probe_indices/${key}`));
   on.report.add(compareNumbers(`${key} at the positions kept`, positions.map((i) => numbers[i]), numbersOf(on.raw(`probe/${key}`)), tolerance));
   const mean = numbers.reduce((a, b) => a + b, 0) / numbers.length;
