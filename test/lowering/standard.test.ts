@@ -64,6 +64,7 @@ describe('graphs of standard operators', () => {
       ['rem', (x) => lax.rem(x, 3), whole], ['mod', (x) => jnp.mod(x, 3), whole], ['floorDivide', (x) => jnp.floorDivide(x, 2), whole], ['power', (x) => jnp.power(x, 3), whole], ['ne', (x) => jnp.notEqual(x, 3), whole],
       ['and', (x) => jnp.bitwiseAnd(x, 6), whole], ['uint8 wraps', (x) => x.astype('uint8').add(250), whole], ['shift', (x) => lax.shiftLeft(x.astype('uint32'), 3), whole], ['where', (x) => jnp.where(jnp.greater(x, 0), x, 0), whole],
       ['bool', (x) => jnp.logicalAnd(jnp.greater(x, 0), jnp.less(x, 5)), whole], ['float16', (x) => x.astype('float16').mul(0.3), whole], ['bfloat16', (x) => jnp.exp(x.astype('bfloat16').mul(0.1)), whole], ['cumsum', (x) => jnp.cumsum(x), whole], ['sort', (x) => jnp.sort(x), whole],
+      ['max of 64 bits', (x) => lax.max(lax.mul(x.astype('int64'), 2 ** 31), 3), whole], ['min of uint32', (x) => lax.min(x.astype('uint32'), 3), whole],
     ];
     for (const [name, f, x] of table) {
       const { outputs, domains } = standard(f, [x]);

@@ -36,7 +36,14 @@ export const powP = elementwise({
 });
 /** Where both are equal, each gets half of the cotangent, as in JAX. */
 const extremum = (name: string, opcode: 'MAX' | 'MIN', onnx: string) => elementwise({
-  name, opcode, onnx,
+  name, opcode,
+  onnx: (g, [a, b], _params, { outputs: [{ dtype }] }) => {
+    const compute = isFloat(dtype) ? (dtype === 'float64' ? dtype : 'float32') : dtype === 'int32' ? dtype : 'int64';
+    const [x, y] = compute === dtype ? [a, b] : [g.cast(a, compute), g.cast(b, compute)];
+    // The engine's own Max and Min see only the lower half of 64-bit integers.
+    const out = compute === 'int64' ? g.node('Where', [g.node(opcode === 'MAX' ? 'Greater' : 'Less', [x, y]), x, y]) : g.node(onnx, [x, y]);
+    return compute === dtype ? out : g.cast(out, dtype);
+  },
   rule: (ct, [x, y], [out]) => {
     const share = (mine: NDArray, other: NDArray) => () => {
       const half = select(eq(other, out), lift(0.5, ct.dtype), lift(1, ct.dtype));
