@@ -41,7 +41,7 @@ export * as mixedPrecision from './haiku/mixed-precision.js';
 export { Deferred, type DeferredOptions } from './haiku/deferred.js';
 export { layerStack, type LayerStackOptions, type LayerStackTransparencyMapping } from './haiku/layer-stack.js';
 export { LiftWithStateUpdater, lift, liftWithState, transparentLift, transparentLiftWithState, type LiftOptions, type Lifted, type TransparentLiftOptions } from './haiku/lift.js';
-export { cond, evalShape, foriLoop, grad, map, remat, scan, switch, valueAndGrad, vmap, whileLoop, type VmapOptions } from './haiku/stateful.js';
+export { cond, evalShape, foriLoop, grad, jit, map, remat, scan, switch, valueAndGrad, vmap, whileLoop, type VmapOptions } from './haiku/stateful.js';
 export { Linear, type LinearOptions } from './haiku/modules/linear.js';
 export { EMAParamsTree, ExponentialMovingAverage, type EMAParamsTreeOptions, type ExponentialMovingAverageOptions } from './haiku/modules/moving-averages.js';
 export { AvgPool, MaxPool, avgPool, maxPool, type PoolOptions } from './haiku/modules/pool.js';

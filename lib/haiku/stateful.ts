@@ -312,6 +312,18 @@ export function remat<F extends Fn>(fun: F, options?: Parameters<typeof jax.chec
   }) as F;
 }
 
+/** `jax.jit` of a function over modules, which are named as if it were not there: one program a call where nothing is traced, no more inside a jitted init or apply. */
+export function jit<F extends Fn>(fun: F): F {
+  const frame = requireFrame('jit');
+  checkFunction(fun, 'hk.jit');
+  // What the function reads of the frame is fixed in the program, so every call makes one of its own.
+  return ((...args: any[]) => {
+    const [out, left] = jax.jit((...given: any[]) => inside(frame, { shareNames: true }, (inner) => [fun(...given), leftIn(inner, frame, false)]))(...args) as [any, Threaded];
+    takeIn(frame, left);
+    return out;
+  }) as F;
+}
+
 /** `jax.evalShape` of a function over modules: shapes and dtypes of what it returns. Whatever it makes or takes, keys too, is dropped. */
 export function evalShape(fun: Fn, ...args: any[]): any {
   const frame = requireFrame('evalShape');

@@ -36,13 +36,13 @@ const newEmbeddings = (): VarianceScaling => new VarianceScaling({ distribution:
 /** The rows of `[D, K]` transposed, by index. */
 const lookUp = (embeddings: Array, indices: Array): Array => jnp.transpose(embeddings).index(indices);
 
-/** The nearest of the embeddings for every vector. */
-function nearest(where: string, inputs: Array, embeddings: Array): { flat: Array; distances: Array; encodings: Array; encodingIndices: Array } {
+/** The nearest of the embeddings for every vector; `also` are the embeddings, read once more where Haiku does so, for getters to see. */
+function nearest(where: string, inputs: Array, embeddings: Array, also = embeddings): { flat: Array; distances: Array; encodings: Array; encodingIndices: Array } {
   const [dim, count] = embeddings.shape;
   if (inputs.shape.at(-1) !== dim) throw new ValueError(`${where}: the last axis of the inputs [${inputs.shape}] must be of the embedding's size, ${dim}.`);
   const flat = inputs.reshape([-1, dim]);
   const squares = (x: Array, axis: number): Array => jnp.sum(jnp.square(x), { axis, keepdims: true });
-  const distances = squares(flat, 1).sub(jnp.matmul(flat, embeddings).mul(2)).add(squares(embeddings, 0));
+  const distances = squares(flat, 1).sub(jnp.matmul(flat, embeddings).mul(2)).add(squares(also, 0));
   const indices = jnp.argmax(distances.neg(), { axis: 1 });
   return { flat, distances, encodings: nn.oneHot(indices, count, { dtype: distances.dtype }), encodingIndices: indices.reshape(inputs.shape.slice(0, -1)) };
 }
@@ -96,7 +96,7 @@ export class VectorQuantizer extends Module<(inputs: Array, isTraining: boolean)
     const where = 'hk.nets.VectorQuantizer';
     checkTraining(where, isTraining);
     const x = jnp.asarray(inputs);
-    const { distances, encodings, encodingIndices } = nearest(where, x, this.embeddings);
+    const { distances, encodings, encodingIndices } = nearest(where, x, this.embeddings, this.embeddings);
     const quantized = this.quantize(encodingIndices);
     const loss = meanSquare(quantized.sub(stopGradient(x))).add(meanSquare(stopGradient(quantized).sub(x)).mul(this.commitmentCost));
     return { quantize: straightThrough(x, quantized), loss, perplexity: perplexityOf(encodings, this.crossReplicaAxis), encodings, encodingIndices, distances };
