@@ -81,7 +81,8 @@ function small({ equations }: Jaxpr): boolean {
     const inside = subprograms(params);
     if (inside.length || !out) return inside.every(small);
     const size = dims.size(out.aval.shape);
-    const inner = primitive.name === 'dot_general' ? dims.size((params as DotParams).contract[0].map((i) => inputs[0].aval.shape[i])) : 16;
+    const inner = primitive.name === 'dot_general' ? dims.size((params as DotParams).contract[0].map((i) => inputs[0].aval.shape[i]))
+      : primitive.name === 'conv_general_dilated' ? dims.size(inputs[1].aval.shape.slice(1)) : 16;
     return typeof size === 'number' && typeof inner === 'number' && size * inner <= 2 ** 20;
   });
 }
