@@ -37,6 +37,8 @@ export { IdentityCore, RNNCore, VanillaRNN, type VanillaRNNOptions } from './hai
 export { ResetCore } from './haiku/modules/reset-core.js';
 export { dynamicUnroll, staticUnroll, type Core, type DynamicUnrollOptions, type StaticUnrollOptions } from './haiku/modules/unroll.js';
 export * as experimental from './haiku/experimental.js';
+export * as testing from './haiku/testing.js';
+export { toDot } from './haiku/dot.js';
 export * as mixedPrecision from './haiku/mixed-precision.js';
 export { Deferred, type DeferredOptions } from './haiku/deferred.js';
 export { layerStack, type LayerStackOptions, type LayerStackTransparencyMapping } from './haiku/layer-stack.js';

@@ -1,6 +1,7 @@
 /** `hk.experimental`: summaries, and Haiku's experimental names for what has become public since. */
 export { currentName, getCurrentState, getInitialState, getParams } from './context.js';
 export { DO_NOT_STORE, customCreator, customGetter, customSetter, type GetterContext, type GetterContext as ParamContext, type SetterContext } from './hooks.js';
+export { toDot, toDot as abstractToDot } from './dot.js';
 export { interceptMethods, type MethodContext } from './interceptors.js';
 export { layerStack, type LayerStackTransparencyMapping } from './layer-stack.js';
 export { LiftWithStateUpdater, lift, liftWithState, transparentLift, transparentLiftWithState } from './lift.js';

@@ -149,3 +149,22 @@ describe('hk.experimental', () => {
     expect(drawn(hk.experimental.optimizeRngUse(keys))).to.deep.equal(drawn(() => hk.nextRngKeys(2)));
   });
 });
+
+describe('hk.toDot', () => {
+  it('draws operations in boxes by module', () => {
+    const f = hk.transform((v: Array) => new hk.nets.MLP([4, 2])(v).sum());
+    const source = hk.toDot((params: hk.Params, v: Array) => f.apply(params, null, v))(f.init(0, x), x);
+    expect(source.match(/label="mlp[^"]*"/g)).to.deep.equal(['label="mlp (MLP)"', 'label="mlp/~/linear_0 (Linear)"', 'label="mlp/~/linear_1 (Linear)"']);
+    expect(source.match(/fillcolor="#ffdd99"/g)).to.have.length(5);
+    expect(source).to.match(/^digraph \{[^]*output 0\\nf32\[\][^]*\}\n$/);
+    for (const edge of source.matchAll(/^(\w+) -> (\w+);$/gm)) for (const end of edge.slice(1)) expect(source).to.contain(`${end} [label=`);
+  });
+});
+
+describe('hk.testing.transformAndRun', () => {
+  it('runs init and apply with keys of its seed', () => {
+    expect(hk.testing.transformAndRun((v: Array) => new hk.Linear(2)(v).shape)(x)).to.deep.equal([2, 2]);
+    expect(hk.testing.transformAndRun(() => hk.maybeNextRngKey(), { seed: null })()).to.equal(null);
+    expect(hk.testing.transformAndRun(() => 1, { runApply: false })()).to.equal(undefined);
+  });
+});

@@ -17,7 +17,7 @@ describe('hk.module', () => {
     expect(probe).to.be.a('function').and.instanceOf(Probe).and.instanceOf(hk.Module);
     expect(probe.constructor).to.equal(Probe);
     expect(Object.keys(probe)).to.deep.equal(['name', 'moduleName']);
-    expect(String(probe)).to.equal("Probe('probe')");
+    expect(String(probe)).to.equal('Probe()');
   }));
 
   it('refuses a subclass without the decorator, and says what to write', () => {
