@@ -190,7 +190,9 @@ export function vjp(f: Fn, ...primals: any[]): [any, (cotangents: any) => any[]]
   const leaves = flat.leaves.filter(differentiable);
   const needed = [...closed.consts.map(() => false), ...leaves.map(() => true)];
   const all = [...closed.consts, ...leaves];
-  const outputs = apply({ jaxpr: closed.jaxpr, consts: [] }, all);
+  // In an open trace the pullback goes on from the values that the outputs came from; outside it computes them again.
+  const open = currentFrame() && vjpJaxpr(closed.jaxpr, all, needed);
+  const outputs = open ? open.outputs : apply({ jaxpr: closed.jaxpr, consts: [] }, all);
   const pull = (cotangents: unknown): any[] => {
     const cts = tree.flattenUpTo(out, cotangents, 'vjp').map((x, i) => {
       const ct = toArrayLeaf(x, `vjp: cotangent ${i}`);
@@ -201,7 +203,7 @@ export function vjp(f: Fn, ...primals: any[]): [any, (cotangents: any) => any[]]
       if (!dims.equalShapes(ct.shape, a.shape) || (isFloat(a.dtype) && ct.dtype !== a.dtype)) throw new ValueError(`vjp: cotangent ${i} must be ${formatAval(a)}, like the output, but is ${formatAval(ct)}.`);
     });
     const whole = (values: readonly NDArray[]): NDArray[] => {
-      const { pullback } = vjpJaxpr(closed.jaxpr, values.slice(0, all.length), needed);
+      const { pullback } = open ?? vjpJaxpr(closed.jaxpr, values.slice(0, all.length), needed);
       const back = pullback(values.slice(all.length));
       return closed.jaxpr.inputs.flatMap((v, i) => (needed[i] ? [back[i] ?? zeros(strong(v.aval))] : []));
     };

@@ -96,6 +96,9 @@ function countNodes(graph: Graph, counts: Record<string, number> = {}): Record<s
   return counts;
 }
 
+/** From this size on, memory that a program fills anyway is not filled with zeros first: that costs more than many a program. */
+const UNFILLED = 65536;
+
 let runs = 0;
 
 /** A program ready to run. Its inputs are those of the Jaxpr, captured arrays first. */
@@ -192,7 +195,7 @@ export class Program {
 
   #allocate(bytes: number): Memory {
     const { device, engine } = this.target;
-    return device.platform === 'cpu' ? new ArrayBuffer(bytes) : loadEngine(engine).allocate(bytes, device.id);
+    return device.platform === 'cpu' ? (bytes >= UNFILLED ? Buffer.allocUnsafeSlow(bytes).buffer : new ArrayBuffer(bytes)) : loadEngine(engine).allocate(bytes, device.id);
   }
 
   #memory(inputs: readonly ConcreteArray[]): Memory[] {

@@ -8,6 +8,7 @@ import type { Atom, Equation, Jaxpr, Literal, Var } from '../jax/core.js';
 import type { Aval } from '../jax/array.js';
 import { dims } from '../jax/dims.js';
 import { DTYPES, type DType } from '../runtime/dtypes.js';
+import { mergeConnected } from './merge.js';
 import { OPCODES } from './opcodes.js';
 
 /** What happens with a value that a loop computed: a new output, or the memory of a donated input. */
@@ -90,7 +91,8 @@ export function planFusion(jaxpr: Jaxpr, wanted: InPlace): Plan {
   }
   if (inPlace.size < possible) return planFusion(jaxpr, inPlace);
 
-  const steps = group(jaxpr, jaxpr.equations.filter((e) => !update.has(e)), producer, users);
+  const order = new Map(jaxpr.equations.map((e, i) => [e, i]));
+  const steps = mergeConnected(group(jaxpr, jaxpr.equations.filter((e) => !update.has(e)), producer, users), users, order);
   if (updates.length) {
     // What only the caller waits for rides along in the last node, unless it reads what is overwritten there.
     const targets = sharing(jaxpr, [...inPlace.values()].map((j) => jaxpr.inputs[j]));

@@ -2,7 +2,7 @@
 import { NDArray, Scalar, aval } from '../array.js';
 import { bind, withShape } from '../core.js';
 import { dims, formatShape, type Shape } from '../dims.js';
-import type { DType } from '../dtypes.js';
+import { isHalf, type DType } from '../dtypes.js';
 import { ShapeError } from '../../runtime/errors.js';
 import { add, bitwiseAnd, ge, lt, max, min, mul, select, sub } from './arithmetic.js';
 import { stopGradientP } from './convert.js';
@@ -111,7 +111,12 @@ export const scatterAddP: Primitive<Record<string, never>> = primitive({
     const offset = reshape(mul(iota(indices.dtype, [n]), d), [n, ...indices.shape.slice(1).map(() => 1)]);
     return [[reshape(scatterAdd(reshape(x, [dims.mul(n, d), ...rest]), add(indices, offset), updates), x.shape)], [0]];
   },
-  lower: (g, [x, indices, updates], _params, { inputs: [, i] }) => [g.node('ScatterND', [x, g.reshape(g.cast(indices, 'int64'), [...i.shape, 1]), updates], { reduction: 'add' })],
+  lower: (g, [x, indices, updates], _params, { inputs: [{ dtype }, i] }) => {
+    // There is no kernel that adds half floats.
+    const [into, from] = isHalf(dtype) ? [g.cast(x, 'float32'), g.cast(updates, 'float32')] : [x, updates];
+    const sum = g.node('ScatterND', [into, g.reshape(g.cast(indices, 'int64'), [...i.shape, 1]), from], { reduction: 'add' });
+    return [isHalf(dtype) ? g.cast(sum, dtype) : sum];
+  },
 });
 export const scatterAdd = (x: NDArray, indices: NDArray, updates: NDArray): NDArray => bind(scatterAddP, [x, indices, updates])[0];
 
