@@ -7,14 +7,13 @@ import { ShapeError } from '../../runtime/errors.js';
 import { add, bitwiseAnd, ge, lt, max, min, mul, select, sub } from './arithmetic.js';
 import { stopGradientP } from './convert.js';
 import { primitive, requireSameDType, type Primitive } from './primitive.js';
-import { expandTo, moveAxis, reshape, transpose } from './shape.js';
+import { expandTo, inFront, moveAxis, reshape, transpose } from './shape.js';
 
 const zerosLike = (x: NDArray): NDArray => expandTo(new Scalar(0, x.dtype, false), x.shape);
 const sizeOf = (xs: readonly NDArray[], axes: readonly (number | null)[]): number => {
   const i = axes.findIndex((a) => a !== null);
   return xs[i].shape[axes[i]!];
 };
-const toFront = (x: NDArray, axis: number | null, size: number): NDArray => (axis === null ? expandTo(x, [size, ...x.shape]) : moveAxis(x, axis, 0));
 
 /** 0, 1, 2, … along `axis`. */
 export const iotaP: Primitive<{ dtype: DType; shape: Shape; axis: number }> = primitive({
@@ -106,7 +105,7 @@ export const scatterAddP: Primitive<Record<string, never>> = primitive({
   }),
   batch: (inputs, axes) => {
     const n = sizeOf(inputs, axes);
-    const [x, indices, updates] = inputs.map((v, k) => toFront(v, axes[k], n));
+    const [x, indices, updates] = inputs.map((v, k) => inFront(v, axes[k], n));
     const [, d, ...rest] = x.shape;
     const offset = reshape(mul(iota(indices.dtype, [n]), d), [n, ...indices.shape.slice(1).map(() => 1)]);
     return [[reshape(scatterAdd(reshape(x, [dims.mul(n, d), ...rest]), add(indices, offset), updates), x.shape)], [0]];
@@ -135,7 +134,7 @@ export const gatherAlongP: Primitive<{ axis: number }> = primitive({
   }),
   batch: (inputs, axes, { axis }) => {
     const n = sizeOf(inputs, axes);
-    const [x, i] = inputs.map((v, k) => toFront(v, axes[k], n));
+    const [x, i] = inputs.map((v, k) => inFront(v, axes[k], n));
     return [[gatherAlong(x, i, axis + 1)], [0]];
   },
   lower: (g, inputs, { axis }) => [g.node('GatherElements', inputs, { axis })],
@@ -152,7 +151,7 @@ export const scatterAlongAddP: Primitive<{ axis: number }> = primitive({
   }),
   batch: (inputs, axes, { axis }) => {
     const n = sizeOf(inputs, axes);
-    const [x, i, u] = inputs.map((v, k) => toFront(v, axes[k], n));
+    const [x, i, u] = inputs.map((v, k) => inFront(v, axes[k], n));
     return [[scatterAlongAdd(x, i, u, axis + 1)], [0]];
   },
   lower: (g, inputs, { axis }) => [g.node('ScatterElements', inputs, { axis, reduction: 'add' })],
