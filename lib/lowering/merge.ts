@@ -11,11 +11,17 @@ const NEAR = 64;
 /** Longer loops are not made: their values leave the first-level cache. */
 const MOST = 192;
 
-const equationsOf = (s: Step): readonly Equation[] => (s.kind === 'equation' ? [s.equation] : s.loops.flatMap((l) => l.equations));
 const made = (s: Step): readonly Atom[] => (s.kind === 'equation' ? s.equation.outputs : s.loops.flatMap((l) => l.stores.map((t) => t.atom)));
-const reads = (s: Step, atoms: ReadonlySet<Atom>): boolean => equationsOf(s).some((e) => e.inputs.some((a) => atoms.has(a)));
+/** What each step reads, found once: programs of thousands of steps ask for it millions of times. */
+const inputs = new WeakMap<Step, ReadonlySet<Atom>>();
+function inputsOf(s: Step): ReadonlySet<Atom> {
+  let found = inputs.get(s);
+  if (!found) inputs.set(s, (found = new Set((s.kind === 'equation' ? [s.equation] : s.loops.flatMap((l) => l.equations)).flatMap((e) => e.inputs))));
+  return found;
+}
+const reads = (s: Step, atoms: readonly Atom[]): boolean => { const own = inputsOf(s); return atoms.some((a) => own.has(a)); };
 /** Known only after the whole loop. */
-const sumsOf = (loops: readonly Loop[]): Set<Atom> => new Set(loops.flatMap((l) => l.stores.flatMap((s) => (s.sumOf ? [s.atom] : []))));
+const sumsOf = (loops: readonly Loop[]): readonly Atom[] => loops.flatMap((l) => l.stores.flatMap((s) => (s.sumOf ? [s.atom] : [])));
 const shapeOf = ({ stores: [s] }: Loop): Shape => (s.sumOf ?? s.atom).aval.shape;
 /** Sums over some axes keep a loop on one thread: it stays small. */
 const joinable = (s: Step): s is Fused => s.kind === 'fused' && s.loops.length === 1 && s.loops[0].stores.every((t) => (t.sum ?? 0) <= 2);
@@ -30,18 +36,18 @@ export function mergeConnected(steps: readonly Step[], users: Users, order: Read
     for (let i = j - 1; i >= Math.max(0, j - NEAR); i--) {
       const [a, b] = [merged[i], merged[j]];
       if (!joinable(b)) break;
-      if (!joinable(a) || !dims.equalShapes(shapeOf(a.loops[0]), shapeOf(b.loops[0])) || !reads(b, new Set(made(a)))) continue;
+      if (!joinable(a) || !dims.equalShapes(shapeOf(a.loops[0]), shapeOf(b.loops[0])) || !reads(b, made(a))) continue;
       if (a.loops[0].equations.length + b.loops[0].equations.length > MOST) continue;
       if (reads(b, sumsOf(a.loops))) continue;
       // What depends on the first waits for both; the second must not be among it.
       const [before, after]: [Step[], Step[]] = [[], []];
-      const reached = new Set<Atom>(made(a));
+      const reached = [...made(a)];
       for (const s of merged.slice(i + 1, j)) {
         const depends = reads(s, reached);
         (depends ? after : before).push(s);
-        if (depends) made(s).forEach((v) => reached.add(v));
+        if (depends) reached.push(...made(s));
       }
-      if (reads(b, new Set(after.flatMap(made)))) continue;
+      if (reads(b, after.flatMap(made))) continue;
       const rest = merged.filter((s) => s !== a && s !== b);
       merged.splice(i, j - i + 1, ...before, join(a.loops[0], b.loops[0], rest, users, order), ...after);
       i = j = i + before.length;
@@ -53,9 +59,9 @@ export function mergeConnected(steps: readonly Step[], users: Users, order: Read
 function join(a: Loop, b: Loop, rest: readonly Step[], users: Users, order: ReadonlyMap<Equation, number>): Fused {
   const equations = [...new Set([...a.equations, ...b.equations])].sort((x, y) => order.get(x)! - order.get(y)!);
   const all = [...a.stores, ...b.stores];
-  const sums = sumsOf([a, b]);
+  const sums = new Set(sumsOf([a, b]));
   const here = (u: Equation | number): boolean => typeof u !== 'number' && (equations.includes(u) || sums.has(u.outputs[0]));
   // Masks are computed in several groups: that a user is here does not say that it is not elsewhere as well.
-  const stores = all.filter((s) => s.sumOf || !users.get(s.atom)!.every(here) || rest.some((step) => reads(step, new Set([s.atom]))));
+  const stores = all.filter((s) => s.sumOf || !users.get(s.atom)!.every(here) || rest.some((step) => inputsOf(step).has(s.atom)));
   return { kind: 'fused', loops: [{ equations, stores }], barrier: [] };
 }
