@@ -7,12 +7,7 @@ import { checkOptions } from '../runtime/options.js';
 import { colour, hex, LEVELS, levelOf, YL_GN_BU } from './palette.js';
 import { encodePng } from './png.js';
 import { indexTicks, valueTicks } from './ticks.js';
-
-/** What can be drawn: an array of hokku's, or any object with a shape and its values in row-major order. */
-export interface Plottable {
-  readonly shape: readonly number[];
-  readonly data: ArrayLike<number | bigint | boolean>;
-}
+import { numbers, type Plottable } from './values.js';
 
 /** `{ 'mlp/~/linear_0': { w, b }, … }`. */
 export type PlottableParams = { readonly [module: string]: { readonly [name: string]: Plottable } };
@@ -86,13 +81,8 @@ function panelsOf(module: string, arrays: { readonly [name: string]: Plottable }
     const title = `${module}/${name}`;
     if (data.length !== size) throw new ValueError(`${title} has shape [${shape}], which is ${size} values, but its data holds ${data.length}.`);
     const columns = shape.at(-1) ?? 1;
-    return { title, shape, columns, rows: columns ? size / columns : 0, values: numbers(data) };
+    return { title, shape, columns, rows: columns ? size / columns : 0, values: numbers(arrays[name]) };
   });
-}
-
-/** Most data is numbers already, and there may be millions. */
-function numbers(data: Plottable['data']): ArrayLike<number> {
-  return ArrayBuffer.isView(data) && typeof data[0] === 'number' ? data as ArrayLike<number> : Float64Array.from(data as ArrayLike<number>, Number);
 }
 
 function drawPanel(panel: Panel, options: HeatmapOptions): string {
