@@ -5,7 +5,7 @@
  */
 import { TypeError, ValueError } from '../runtime/errors.js';
 import { NDArray, Scalar, aval, formatAval, isArray, scalar, type Aval } from './array.js';
-import { bind, currentFrame, evalJaxpr, read, trace, type Atom, type ClosedJaxpr, type Equation, type Jaxpr, type Var } from './core.js';
+import { bind, currentFrame, evalJaxpr, inScopeOf, read, trace, type Atom, type ClosedJaxpr, type Equation, type Jaxpr, type Var } from './core.js';
 import { isFloat } from './dtypes.js';
 import { dims } from './dims.js';
 import { execute } from './program.js';
@@ -25,11 +25,11 @@ export function vjpJaxpr(jaxpr: Jaxpr, inputs: readonly NDArray[], needed: reado
     const values = equation.inputs.map((a) => read(env, a));
     const need = equation.inputs.map((a) => active.has(a));
     if (primitive.vjp && need.includes(true)) {
-      const { outputs: results, pullback } = primitive.vjp(values, params, need);
+      const { outputs: results, pullback } = inScopeOf(equation, () => primitive.vjp!(values, params, need));
       results.forEach((x, i) => env.set(outputs[i], x));
       outputs.forEach((v) => { if (isFloat(v.aval.dtype)) active.add(v); });
       tape.push({ equation, pullback });
-    } else bind(primitive, values, params).forEach((x, i) => env.set(outputs[i], x));
+    } else inScopeOf(equation, () => bind(primitive, values, params)).forEach((x, i) => env.set(outputs[i], x));
   }
   return {
     outputs: jaxpr.outputs.map((a) => read(env, a)),
@@ -42,7 +42,7 @@ export function vjpJaxpr(jaxpr: Jaxpr, inputs: readonly NDArray[], needed: reado
       for (const { equation, pullback } of [...tape].reverse()) {
         const own = equation.outputs.map((v) => cts.get(v) ?? null);
         if (own.every((ct) => ct === null)) continue;
-        pullback(own).forEach((ct, i) => accumulate(equation.inputs[i], ct));
+        inScopeOf(equation, () => pullback(own).forEach((ct, i) => accumulate(equation.inputs[i], ct)));
       }
       return jaxpr.inputs.map((v, i) => (needed[i] ? cts.get(v) ?? null : null));
     },

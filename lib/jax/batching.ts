@@ -2,7 +2,7 @@
 import { ShapeError, ValueError } from '../runtime/errors.js';
 import { checkOptions } from '../runtime/options.js';
 import type { NDArray } from './array.js';
-import { bind, currentFrame, read, trace, withAxis, type Equation, type Jaxpr, type Var } from './core.js';
+import { bind, currentFrame, inScopeOf, read, trace, withAxis, type Equation, type Jaxpr, type Var } from './core.js';
 import { checkFunction, apply, toArrayLeaf } from './autodiff.js';
 import { canonicalAxis, dims } from './dims.js';
 import type { MappedAxis } from './primitives/primitive.js';
@@ -23,7 +23,8 @@ export function batchJaxpr(jaxpr: Jaxpr, inputs: readonly NDArray[], axes: reado
     const { primitive, inputs: atoms, params, outputs } = equation;
     const values = atoms.map((a) => read(env, a));
     const at = atoms.map((a) => axis.get(a as Var) ?? null);
-    const [results, resultAxes] = at.some((a) => a !== null) || speaks(equation) ? primitive.batch(values, at, params, mapped) : [bind(primitive, values, params), outputs.map(() => null)];
+    const isBatched = at.some((a) => a !== null) || speaks(equation);
+    const [results, resultAxes] = inScopeOf(equation, () => (isBatched ? primitive.batch(values, at, params, mapped) : [bind(primitive, values, params), outputs.map((): Axis => null)]));
     outputs.forEach((v, i) => { env.set(v, results[i]); axis.set(v, resultAxes[i]); });
   }
   return [jaxpr.outputs.map((a) => read(env, a)), jaxpr.outputs.map((a) => axis.get(a as Var) ?? null)];

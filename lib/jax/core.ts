@@ -19,11 +19,21 @@ export class Literal {
 }
 export type Atom = Var | Literal;
 
+/** Where an equation was traced, for people who look at a program: a method of a module, or a part that was given a name. */
+export interface Scope {
+  readonly name: string;
+  readonly parent: Scope | null;
+  /** The path of the module, and its class and method. */
+  readonly module?: { readonly path: string; readonly method: string };
+}
+
 export interface Equation {
   readonly primitive: Primitive;
   readonly inputs: readonly Atom[];
   readonly params: any;
   readonly outputs: readonly Var[];
+  /** Plays no part in what a program means: equal programs may differ in it. */
+  readonly scope?: Scope | null;
 }
 
 /** A typed program in single-assignment form. */
@@ -66,9 +76,23 @@ export class Frame {
   stage(primitive: Primitive, inputs: readonly NDArray[], params: any): NDArray[] {
     const atoms = inputs.map((x) => this.atom(x));
     const outputs = primitive.shape(inputs.map((x) => x.aval), params).map((a) => new Var(a));
-    this.equations.push({ primitive, inputs: atoms, params, outputs });
+    this.equations.push({ primitive, inputs: atoms, params, outputs, scope });
     return outputs.map((v) => new Tracer(this, v));
   }
+}
+
+let scope: Scope | null = null;
+/** Marks what `f` traces as a part of the current scope that has this name. */
+export function withScope<T>(name: string, f: () => T, module?: Scope['module']): T {
+  const parent = scope;
+  scope = { name, parent, ...(module && { module }) };
+  try { return f(); } finally { scope = parent; }
+}
+/** Runs `f`, which traces what becomes of an equation, in that equation's scope. */
+export function inScopeOf<T>(equation: Equation, f: () => T): T {
+  const outer = scope;
+  scope = equation.scope ?? outer;
+  try { return f(); } finally { scope = outer; }
 }
 
 /** The mapped axes that have names, innermost last. */
@@ -142,7 +166,7 @@ export function evalJaxpr(jaxpr: Jaxpr, args: readonly NDArray[], own?: (e: Equa
   for (const equation of jaxpr.equations) {
     const { primitive, inputs, params, outputs } = equation;
     const given = inputs.map((a) => read(env, a));
-    const values = own?.(equation, given) ?? bind(primitive, given, params);
+    const values = inScopeOf(equation, () => own?.(equation, given) ?? bind(primitive, given, params));
     outputs.forEach((v, i) => env.set(v, values[i]));
   }
   return jaxpr.outputs.map((a) => read(env, a));

@@ -32,7 +32,7 @@ const MOVEMENT = new Set([
 /** The same memory under another shape. */
 const ALIASES = new Set(['reshape', 'stop_gradient']);
 
-function flopsOf({ primitive: { name }, inputs, params, outputs }: Equation): number {
+export function flopsOf({ primitive: { name }, inputs, params, outputs }: Equation): number {
   const inside = subprograms(params).map(flops);
   if (inside.length) return name === 'scan' ? params.length * inside[0] : name === 'cond' ? Math.max(...inside) : inside.reduce((a, b) => a + b);
   if (MOVEMENT.has(name)) return 0;

@@ -5,7 +5,7 @@
 import { TypeError, ValueError } from '../runtime/errors.js';
 import { Scalar, formatAval, type NDArray } from './array.js';
 import { apply, checkFunction, flattenArgs, strong, toArrayLeaf, traceFlat, vjpJaxpr, zeros, type Flat, type Fn } from './autodiff.js';
-import { bind, currentFrame, eliminateDeadCode, read, trace, type Atom, type ClosedJaxpr, type Jaxpr, type Var } from './core.js';
+import { bind, currentFrame, eliminateDeadCode, inScopeOf, read, trace, type Atom, type ClosedJaxpr, type Jaxpr, type Var } from './core.js';
 import { isFloat } from './dtypes.js';
 import { dims } from './dims.js';
 import { partialEval, traceProgram } from './programs.js';
@@ -39,13 +39,14 @@ export function jvpJaxpr(jaxpr: Jaxpr, inputs: readonly NDArray[], given: readon
   const tangents = new Map<Atom, NDArray>();
   const keep = (a: Atom, t: Tangent) => { if (t && isFloat(a.aval.dtype)) tangents.set(a, t); };
   jaxpr.inputs.forEach((v, i) => keep(v, given[i]));
-  for (const { primitive, inputs: atoms, params, outputs } of jaxpr.equations) {
+  for (const equation of jaxpr.equations) {
+    const { primitive, inputs: atoms, params, outputs } = equation;
     const values = atoms.map((a) => read(env, a));
     const ts = atoms.map((a) => tangents.get(a) ?? null);
     if ((primitive.jvp || primitive.vjp) && ts.some((t) => t !== null)) {
-      const result = primitive.jvp ? primitive.jvp(values, ts, params) : jvpOf(primitive, values, ts, params);
+      const result = inScopeOf(equation, () => (primitive.jvp ? primitive.jvp(values, ts, params) : jvpOf(primitive, values, ts, params)));
       outputs.forEach((v, i) => { env.set(v, result.outputs[i]); keep(v, result.tangents[i]); });
-    } else bind(primitive, values, params).forEach((x, i) => env.set(outputs[i], x));
+    } else inScopeOf(equation, () => bind(primitive, values, params)).forEach((x, i) => env.set(outputs[i], x));
   }
   return { outputs: jaxpr.outputs.map((a) => read(env, a)), tangents: jaxpr.outputs.map((a) => tangents.get(a) ?? null) };
 }

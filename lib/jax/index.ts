@@ -18,6 +18,7 @@ export { hessian, jacfwd, jacobian, jacrev } from './jacobian.js';
 export { defaultBackend, defaultDevice, deviceCount, deviceGet, devicePut, devices } from './devices.js';
 export { engines } from '../runtime/engines.js';
 export { jit, type JitOptions, type Jitted } from './jit.js';
+export { namedCall, namedScope } from './scopes.js';
 export { stopGradient } from './primitives/convert.js';
 export * as lax from './lax/index.js';
 export * as nn from './nn/index.js';
