@@ -8,10 +8,11 @@ export * as training from './training/index.js';
 export * as nets from './haiku/nets/index.js';
 export * as pad from './haiku/modules/padding.js';
 
+export { namedCall } from './jax/scopes.js';
 export { config, type ConfigOptions } from './haiku/config.js';
 export { currentName, getCurrentState, getInitialState, getParams, runningInit } from './haiku/context.js';
 export { dropout, type DropoutOptions } from './haiku/dropout.js';
-export { AssertionError, MissingRNGError, NonEmptyStateError } from './haiku/errors.js';
+export { AssertionError, JaxUsageError, MissingRNGError, NonEmptyStateError } from './haiku/errors.js';
 export {
   DO_NOT_STORE, customCreator, customGetter, customSetter,
   type Creator, type Getter, type GetterContext, type HookOptions, type NextCreator, type NextGetter, type NextSetter, type Setter, type SetterContext,
@@ -67,4 +68,4 @@ export {
   Transformed, TransformedWithState, transform, transformWithState, withEmptyState, withoutState,
   type Apply, type ApplyWithState, type Init, type InitWithState,
 } from './haiku/transform.js';
-export type { Initializer, ModuleInstance, MutableParams, MutableState, Params, RngLike, State } from './haiku/types.js';
+export type { Initializer, ModuleInstance, ModuleInstance as ModuleProtocol, MutableParams, MutableState, Params, RngLike, State, SupportsCall } from './haiku/types.js';

@@ -2,7 +2,10 @@
  * What `init` and `apply` keep while a user's function runs: parameters, state, keys, and the names given so far. One
  * frame a call, on a stack that is popped in `finally`, so that nothing outlives the call, thrown or not.
  */
+import { currentFrame } from '../jax/core.js';
 import { ValueError } from '../runtime/errors.js';
+import { config } from './config.js';
+import { JaxUsageError } from './errors.js';
 import { fromStore, toStore, type Store } from './mappings.js';
 import { NameTable } from './naming.js';
 import type { PRNGSequence } from './rng.js';
@@ -31,6 +34,8 @@ export const liftPrefixes = new WeakMap<object, string>();
 
 /** One call of `init` or `apply`. */
 export class Frame {
+  /** The trace that was open when the frame began: what has side effects belongs there. */
+  readonly trace = currentFrame();
   /** Later frames have higher numbers. */
   readonly id: number = frameCount++;
   readonly params: Store<Array>;
@@ -59,7 +64,7 @@ export class Frame {
   evolve(rng: PRNGSequence | null, shareNames: boolean): Frame {
     const copy = <T>(store: Store<T>): Store<T> => new Map([...store].map(([module, bundle]) => [module, new Map(bundle)]));
     const names = shareNames ? {} : { modules: this.modules.clone(), names: this.names.clone((table) => table.clone()) };
-    return Object.assign(Object.create(Frame.prototype) as Frame, this, names, { id: frameCount++, params: copy(this.params), state: copy(this.state), rngs: new Stack(rng) });
+    return Object.assign(Object.create(Frame.prototype) as Frame, this, names, { id: frameCount++, trace: currentFrame(), params: copy(this.params), state: copy(this.state), rngs: new Stack(rng) });
   }
 
   /** Runs `body` as (a part of) a module's method: names count afresh. */
@@ -78,6 +83,15 @@ export const frames = new Stack<Frame>();
 export function requireFrame(symbol: string): Frame {
   const frame = frames.top;
   if (!frame) throw new ValueError(`\`hk.${symbol}\` must be used as part of an \`hk.transform\`: call it in the function that you transform.`, 'OUTSIDE_TRANSFORM');
+  return frame;
+}
+
+/** As `requireFrame`, for what has a side effect. @throws JaxUsageError in a function that a raw `jax` transformation traces, where `config.checkJaxUsage` asks for that. */
+export function requireEffects(symbol: string): Frame {
+  const frame = requireFrame(symbol);
+  if (config.checkJaxUsage && currentFrame() !== frame.trace) {
+    throw new JaxUsageError(`\`hk.${symbol}\` has a side effect, but is called in a function that a jax transformation traces and takes for pure: use hk's own form of it (hk.jit, hk.vmap, hk.grad, hk.scan, hk.cond, …).`);
+  }
   return frame;
 }
 

@@ -11,6 +11,11 @@ export class NonEmptyStateError extends ValueError {
   constructor(message: string) { super(message, 'NON_EMPTY_STATE'); }
 }
 
+/** A raw `jax` transformation was put around a function that makes parameters, sets state or takes keys (`config.checkJaxUsage`). */
+export class JaxUsageError extends ValueError {
+  constructor(message: string) { super(message, 'JAX_USAGE'); }
+}
+
 /** A promise that a function of the user made to us does not hold: what Python's peers report as `AssertionError`. */
 export class AssertionError extends HokkuError {
   constructor(message: string) { super(message, 'ASSERTION'); }

@@ -94,6 +94,10 @@ export function customSetter<R>(setter: Setter, fn: () => R): R {
   return setters.with(setter, fn);
 }
 
+const zeros: Creator = (next, shape, dtype) => next(shape, dtype, jnp.zeros);
+/** While `fn` runs, everything is made of zeros: for shapes alone. */
+export const withZeros = <R>(fn: () => R): R => creators.params.with(zeros, () => creators.state.with(zeros, fn));
+
 // Those two take their dtype in an options object, as all of `jnp` does.
 const takesOptions = new Set<unknown>([jnp.zeros, jnp.ones]);
 

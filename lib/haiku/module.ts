@@ -1,8 +1,10 @@
 /** `Module`, the base of all modules, and the decorator that brackets constructors and methods in name scopes. */
 import type { Array } from '../jax/index.js';
+import { withScope } from '../jax/core.js';
 import { TypeError, ValueError } from '../runtime/errors.js';
 import { checkOptions } from '../runtime/options.js';
 import { UntypedCallable, isAsync, type AnyFunction } from './callable.js';
+import { config } from './config.js';
 import { frames, madeIn, requireModuleName, type Frame, type ModuleState } from './context.js';
 import { intercepted } from './interceptors.js';
 import { describe, isMapping, setOwn } from './mappings.js';
@@ -45,7 +47,7 @@ class ModuleBase extends UntypedCallable implements ModuleInstance {
     this.name = this.moduleName.slice(this.moduleName.lastIndexOf('/') + 1);
     submodules.set(this, new Set());
     madeIn.set(this, frame.id);
-    constructed.set(this, state.args ?? []);
+    if (config.moduleAutoRepr) constructed.set(this, state.args ?? []);
     state.module = this;
   }
 
@@ -58,7 +60,8 @@ class ModuleBase extends UntypedCallable implements ModuleInstance {
   /** The call that made the module, in Haiku's form: `Linear(output_size=3)`. A class with a static `AUTO_REPR = false` shows its path instead. */
   override toString(): string {
     const cls = this.constructor as Function & { AUTO_REPR?: boolean };
-    return cls.AUTO_REPR === false ? `<${cls.name} ${this.moduleName}>` : constructorText(cls, constructed.get(this)!, (c) => sources.get(c) ?? c);
+    const args = constructed.get(this);
+    return cls.AUTO_REPR === false || !args ? `<${cls.name} ${this.moduleName}>` : constructorText(cls, args, (c) => sources.get(c) ?? c);
   }
 }
 
@@ -127,10 +130,17 @@ function wrapMethod(methodName: string, method: AnyFunction, owner: Function): A
   const scopeName = customNames.get(method) ?? methodName;
   const wrapped = function (this: ModuleInstance, ...args: any[]): any {
     const bound = (...given: any[]) => method.apply(this, given);
-    return inScope({ module: this, methodName: scopeName }, () => intercepted(bound, args, () => ({ module: this, methodName, origMethod: bound, origClass: owner })));
+    const run = () => inScope({ module: this, methodName: scopeName }, () => intercepted(bound, args, () => ({ module: this, methodName, origMethod: bound, origClass: owner })));
+    // A getter may run before super() has named the module.
+    if (!this.moduleName || INSPECTORS.has(methodName)) return run();
+    const part = methodName === 'call' ? '' : camelToSnake(methodName);
+    return withScope(part ? `${this.name}/${part}` : this.name, run, { path: this.moduleName, method: `${(this.constructor as Function).name}${part && `.${part}`}` });
   };
   return Object.defineProperty(wrapped, 'name', { value: methodName, configurable: true });
 }
+
+/** Methods of every module that look at it and compute nothing. */
+export const INSPECTORS: ReadonlySet<string> = new Set(['paramsDict', 'stateDict']);
 
 // What JavaScript itself calls, as Python does with `__repr__` and the like; and the path, which scopes are made from.
 const UNWRAPPED = new Set(['constructor', 'toString', 'toJSON', 'valueOf', 'toLocaleString', 'moduleName']);

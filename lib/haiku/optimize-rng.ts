@@ -1,14 +1,6 @@
-import { config } from './config.js';
 import { frames, requireFrame } from './context.js';
 import { PRNGSequence, reserveRngKeys } from './rng.js';
 import { evalShape } from './stateful.js';
-
-/** Sets `config.rngReserveSize`, and returns what it was. @throws ValueError where it is not positive. */
-export function rngReserveSize(size: number): number {
-  const before = config.rngReserveSize;
-  config.set({ rngReserveSize: size });
-  return before;
-}
 
 /** A sequence that counts the keys taken from it. */
 class CountingSequence extends PRNGSequence {

@@ -4,7 +4,7 @@ import type { DType } from '../runtime/dtypes.js';
 import { TypeError, ValueError } from '../runtime/errors.js';
 import { nearestName } from '../runtime/nearest.js';
 import { checkOptions } from '../runtime/options.js';
-import { liftedPrefixName, pathOf, requireFrame, type Frame } from './context.js';
+import { liftedPrefixName, pathOf, requireEffects, type Frame } from './context.js';
 import { MissingRNGError } from './errors.js';
 import { DO_NOT_STORE, create, read, write, type GetterContext } from './hooks.js';
 import { describe, setInStore } from './mappings.js';
@@ -59,7 +59,7 @@ function checkShape(where: string, shape: unknown): void {
  * given, and outside a transform.
  */
 export function getParameter(name: string, shape: readonly number[], options?: ValueOptions): Array {
-  const frame = requireFrame('getParameter');
+  const frame = requireEffects('getParameter');
   checkShape('hk.getParameter', shape);
   const { dtype = 'float32', init } = checkOptions('hk.getParameter', options, ['dtype', 'init']);
   const module = pathOf(frame);
@@ -105,7 +105,7 @@ function checkValue(fullName: string, value: unknown): Array {
  * @throws ValueError where it is missing and `init` or `shape` was not given, and outside a transform.
  */
 export function getState(name: string, shape?: readonly number[], options?: ValueOptions): any {
-  const frame = requireFrame('getState');
+  const frame = requireEffects('getState');
   if (shape !== undefined) checkShape('hk.getState', shape);
   const { dtype = 'float32', init } = checkOptions('hk.getState', options, ['dtype', 'init']);
   const module = pathOf(frame);
@@ -127,7 +127,7 @@ const dtypeOf = (x: any): unknown => x?.dtype;
  * `init` returns for it; later ones are seen by `apply` alone.
  */
 export function setState(name: string, value: any): void {
-  const frame = requireFrame('setState');
+  const frame = requireEffects('setState');
   const module = pathOf(frame);
   const current = write(value, () => ({
     fullName: `${module}/${name}`, moduleName: module, name, module: frame.modules.top?.module,

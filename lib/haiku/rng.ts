@@ -2,7 +2,7 @@
 import { isArray, numpy as jnp, random, type Array } from '../jax/index.js';
 import { ValueError } from '../runtime/errors.js';
 import { config } from './config.js';
-import { requireFrame, type Frame } from './context.js';
+import { requireEffects, requireFrame, type Frame } from './context.js';
 import { MissingRNGError } from './errors.js';
 import { describe } from './mappings.js';
 
@@ -96,20 +96,20 @@ function sequenceOf(frame: Frame): PRNGSequence {
  * The next key of the running `init` or `apply`, uint32 `[2]`.
  * @throws MissingRNGError where it was given none; ValueError outside a transform.
  */
-export function nextRngKey(): Array { return sequenceOf(requireFrame('nextRngKey')).next(); }
+export function nextRngKey(): Array { return sequenceOf(requireEffects('nextRngKey')).next(); }
 
 /** The next `count` keys, uint32 `[count, 2]`, from one split. @throws as `nextRngKey`. */
-export function nextRngKeys(count: number): Array { return jnp.stack(sequenceOf(requireFrame('nextRngKeys')).take(count)); }
+export function nextRngKeys(count: number): Array { return jnp.stack(sequenceOf(requireEffects('nextRngKeys')).take(count)); }
 
 /** As `nextRngKey`, but null where no key was given. */
-export function maybeNextRngKey(): Array | null { return requireFrame('maybeNextRngKey').rngs.top?.next() ?? null; }
+export function maybeNextRngKey(): Array | null { return requireEffects('maybeNextRngKey').rngs.top?.next() ?? null; }
 
 /** Splits `count` keys off at once, for later `nextRngKey`s. @throws as `nextRngKey`. */
-export function reserveRngKeys(count: number): void { sequenceOf(requireFrame('reserveRngKeys')).reserve(count); }
+export function reserveRngKeys(count: number): void { sequenceOf(requireEffects('reserveRngKeys')).reserve(count); }
 
 /** Runs `fn` with a fresh sequence on `key`; the sequence outside is untouched. */
 export function withRng<R>(key: Array | number, fn: () => R): R {
-  return requireFrame('withRng').rngs.with(new PRNGSequence(key), fn);
+  return requireEffects('withRng').rngs.with(new PRNGSequence(key), fn);
 }
 
 /** The state of the current sequence of keys, or null where no key was given. */
@@ -119,7 +119,7 @@ export function maybeGetRngSequenceState(): PRNGSequenceState | null {
 
 /** Makes the current sequence go on from `state`. @throws MissingRNGError where no key was given. */
 export function replaceRngSequenceState(state: PRNGSequenceState): void {
-  const sequence = requireFrame('replaceRngSequenceState').rngs.top;
+  const sequence = requireEffects('replaceRngSequenceState').rngs.top;
   if (!sequence) throw new MissingRNGError('`hk.replaceRngSequenceState` requires a key to be passed to the init or apply that is running.');
   sequence.replaceInternalState(state);
 }

@@ -11,6 +11,7 @@ import { ShapeError, TypeError, ValueError } from '../runtime/errors.js';
 import { checkOptions } from '../runtime/options.js';
 import { frames, requireFrame, type Frame, type StatePair } from './context.js';
 import { AssertionError } from './errors.js';
+import { withZeros } from './hooks.js';
 import { setInStore, setOwn } from './mappings.js';
 import { PRNGSequence, nextRngKeys, type PRNGSequenceState } from './rng.js';
 
@@ -329,3 +330,6 @@ export function evalShape(fun: Fn, ...args: any[]): any {
   const frame = requireFrame('evalShape');
   return jax.evalShape((...given) => inside(frame, {}, () => fun(...given)), ...args);
 }
+
+/** `evalShape` in a transform or outside one, e.g. of `f.init`. No initialiser runs, so none needs a key: `fastEvalShape(f.init, null, x)`. */
+export const fastEvalShape = (fun: Fn, ...args: any[]): any => (frames.top ? evalShape : jax.evalShape)((...given: any[]) => withZeros(() => fun(...given)), ...args);

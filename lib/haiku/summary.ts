@@ -5,6 +5,7 @@ import { checkOptions } from '../runtime/options.js';
 import { frames } from './context.js';
 import { interceptMethods, type MethodContext } from './interceptors.js';
 import { fromEntries } from './mappings.js';
+import { INSPECTORS } from './module.js';
 import { camelToSnake } from './naming.js';
 import { ArraySpec, pretty, repr } from './text.js';
 import { Transformed, TransformedWithState, originalOf, transformWithState } from './transform.js';
@@ -38,8 +39,6 @@ const detailsOf = (module: ModuleInstance, methodName: string): ModuleDetails =>
   module, methodName: methodName === 'call' ? '__call__' : camelToSnake(methodName), params: specs(module.paramsDict()), state: specs(module.stateDict()),
 });
 
-const IGNORED = new Set(['constructor', 'paramsDict', 'stateDict']);
-
 /**
  * Every call of a module's method that `f` makes, in the order in which they begin; constructors are left out. Nothing is
  * computed: `init` and `apply` are traced.
@@ -56,7 +55,7 @@ export function evalSummary(f: Summarised): (...args: any[]) => MethodInvocation
     const calls: MethodInvocation[] = [];
     const quiet = { params: true };
     const log = (next: (...given: any[]) => any, given: any[], context: MethodContext): any => {
-      if (!quiet.params || IGNORED.has(context.methodName) || !context.module) return next(...given);
+      if (!quiet.params || context.methodName === 'constructor' || INSPECTORS.has(context.methodName) || !context.module) return next(...given);
       const at = calls.push(undefined as unknown as MethodInvocation) - 1;
       const out = next(...given);
       quiet.params = false;

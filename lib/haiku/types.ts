@@ -29,3 +29,6 @@ export interface ModuleInstance {
   paramsDict(): Record<string, Array>;
   stateDict(): Record<string, any>;
 }
+
+/** A module that is called as a function. */
+export type SupportsCall = ModuleInstance & ((...args: any[]) => any);

@@ -1,5 +1,6 @@
-/** hokku/plot: pictures of parameters. */
+/** hokku/plot: pictures of parameters and programs. */
+export { GraphvizMissingError, graphToSvg } from './graph.js';
 export { heatmaps, type HeatmapOptions, type PlottableParams } from './heatmaps.js';
-export type { Plottable } from './values.js';
 export { RasterizerMissingError, toPng } from './raster.js';
 export { saveHeatmaps } from './save.js';
+export type { Plottable } from './values.js';
