@@ -61,3 +61,23 @@ export class AbortError extends HokkuError {
 export class FileFormatError extends HokkuError {
   constructor(message: string, options?: ErrorOptions) { super(message, 'FILE_FORMAT', options); }
 }
+
+/** A folder is in use by another run. */
+export class LockedError extends HokkuError {
+  constructor(message: string) { super(message, 'LOCKED'); }
+}
+
+/** Data that ended early, changed its kind, or could not be read. */
+export class DataError extends HokkuError {
+  constructor(message: string, options?: ErrorOptions) { super(message, 'DATA', options); }
+}
+
+/** A loss that is not finite. */
+export class NonFiniteError extends HokkuError {
+  constructor(message: string) { super(message, 'NON_FINITE'); }
+}
+
+/** A package that a feature needs and that is not installed. */
+export class MissingPackageError extends HokkuError {
+  constructor(message: string, options?: ErrorOptions) { super(message, 'MISSING_PACKAGE', options); }
+}

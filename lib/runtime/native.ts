@@ -21,6 +21,10 @@ export function packageRoot(): string {
   }
 }
 
+let version: string | undefined;
+/** hokku's version. */
+export const packageVersion = (): string => (version ??= (JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string }).version);
+
 /** Where the addon is built. */
 export const addonPath = (): string => process.env['HOKKU_ADDON'] ?? join(packageRoot(), 'build', 'Release', 'hokku.node');
 

@@ -8,3 +8,9 @@ export type { CheckpointEvent, EndEvent, EndReason, EvaluationEvent, FitEvent, S
 export type { CheckpointManifest, Json } from './checkpoints/manifest.js';
 export type { RestoreReport } from './checkpoints/report.js';
 export type { DataPosition } from './data/position.js';
+export {
+  CheckpointManager, checkpointSteps, exportOrtCheckpoint, importOrtCheckpoint, loadCheckpoint, restoreCheckpoint,
+  type Checkpoint, type RestoreOptions, type Restored, type SaveOptions,
+} from './checkpoints/manager.js';
+export { CheckpointMismatchError } from './checkpoints/contents.js';
+export { loadParams, saveParams } from './checkpoints/params.js';

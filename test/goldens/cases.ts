@@ -2,7 +2,8 @@
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readSafetensors, type RawArray } from './safetensors.js';
+import { readSafetensors } from '../../lib/training/checkpoints/safetensors.js';
+import type { RawArray } from './compare.js';
 import type { Any } from './api.js';
 
 /** The folder that holds package.json, found from this file upwards: sources and build lie at different depths. */

@@ -2,7 +2,7 @@
 import { DTYPES, type DType } from '../../lib/runtime/dtypes.js';
 import type { Any } from './api.js';
 import type { Tolerance } from './cases.js';
-import type { RawArray } from './safetensors.js';
+import type { NamedTensor } from '../../lib/training/checkpoint-file.js';
 
 const scratch = new DataView(new ArrayBuffer(4));
 
@@ -38,12 +38,15 @@ const READERS: Record<DType, (view: DataView, at: number) => number> = {
   uint64: (v, i) => Number(v.getBigUint64(i, true)),
 };
 
+/** One array as it lies in a file: little-endian numbers in row-major order. */
+export type RawArray = Omit<NamedTensor, 'name'>;
+
 /** The elements of recorded bytes as doubles. */
 export function numbersOf(raw: RawArray): Float64Array {
-  const view = new DataView(raw.bytes.buffer, raw.bytes.byteOffset, raw.bytes.byteLength);
+  const view = new DataView(raw.data.buffer, raw.data.byteOffset, raw.data.byteLength);
   const { size } = DTYPES[raw.dtype];
   const read = READERS[raw.dtype];
-  return Float64Array.from({ length: raw.bytes.byteLength / size }, (_, i) => read(view, i * size));
+  return Float64Array.from({ length: raw.data.byteLength / size }, (_, i) => read(view, i * size));
 }
 
 export const isArray = (x: Any): boolean => typeof x === 'object' && x !== null && typeof x.dtype === 'string' && Array.isArray(x.shape) && 'data' in Object(x);
@@ -51,7 +54,7 @@ export const isArray = (x: Any): boolean => typeof x === 'object' && x !== null 
 /** An array of the public API as raw bytes. */
 export function rawOf(x: Any): RawArray {
   const data = x.data as ArrayBufferView;
-  return { dtype: x.dtype, shape: x.shape, bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) };
+  return { dtype: x.dtype, shape: x.shape, data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) };
 }
 
 export const isFloat = (dtype: string): boolean => /float/.test(dtype);

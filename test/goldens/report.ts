@@ -1,8 +1,7 @@
 /** What checking a case gives: comparisons made, those that failed, and names that were missing. */
 import { MissingName, type Any, type Api } from './api.js';
 import { toleranceFor, type Case, type Tolerances } from './cases.js';
-import { compareArray, type Mismatch } from './compare.js';
-import type { RawArray } from './safetensors.js';
+import { compareArray, type Mismatch, type RawArray } from './compare.js';
 import { pairLeaves } from './trees.js';
 
 export class Report {
@@ -64,8 +63,8 @@ export class Checking {
   has(key: string): boolean { return this.it.arrays.has(key); }
 
   array(key: string): Any {
-    const { dtype, shape, bytes } = this.raw(key);
-    return this.api.jax.fromBytes(dtype, shape, bytes);
+    const { dtype, shape, data } = this.raw(key);
+    return this.api.jax.fromBytes(dtype, shape, data);
   }
 
   /** Compares with the array recorded under `key`, by that key's tolerance. */

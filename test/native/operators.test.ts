@@ -8,7 +8,7 @@ import type { NativeEngine, NativeTensor } from '../../lib/runtime/addon.js';
 import { DTYPES, type DType } from '../../lib/runtime/dtypes.js';
 import { engine as loadEngine, engines } from '../../lib/runtime/engines.js';
 import { packageRoot } from '../../lib/runtime/native.js';
-import { readSafetensors } from '../goldens/safetensors.js';
+import { readSafetensors } from '../../lib/training/checkpoints/safetensors.js';
 
 const path = (relative: string) => join(packageRoot(), relative);
 
@@ -297,7 +297,7 @@ for (const info of engines()) {
             const [definition, inputs] = nodes[op];
             const [y] = runModel(model([definition], definition.inputs.map((n, i) => [n, 'uint32', inputs[i].shape]), [['y', dtype, null]]), inputs);
             expect(y.shape, python).to.deep.equal(shape);
-            expect(Buffer.from(y.data as ArrayBuffer).equals(arrays.get($array)!.bytes), `${python} (${mode})`).to.equal(true);
+            expect(Buffer.from(y.data as ArrayBuffer).equals(arrays.get($array)!.data), `${python} (${mode})`).to.equal(true);
             cases++;
           }
         }

@@ -35,21 +35,23 @@ export interface Labelled { readonly labels: readonly string[]; readonly leaf: A
 export function labelled(x: unknown): Labelled[] {
   const out: Labelled[] = [];
   const walk = (node: unknown, labels: readonly string[]): void => {
-    const def = tree.structure(node);
+    const def = tree.structure(node, (y) => y !== node);
     if (def.kind === 'none') return;
     if (def.kind === 'leaf') { out.push({ labels, leaf: node as Array }); return; }
-    tree.leaves(node, (y) => y !== node).forEach((child, i) => walk(child, [...labels, labelOf(node, def, child, i)]));
+    for (const [label, child] of childrenOf(node, def)) walk(child, [...labels, label]);
   };
   walk(x, []);
   return out;
 }
 
-function labelOf(node: unknown, def: tree.TreeDef, child: unknown, i: number): string {
-  if (def.kind === 'dict') return Object.keys(node as object).sort().filter((k) => present((node as Record<string, unknown>)[k]))[i];
-  if (def.kind === 'list') return String([...(node as unknown[]).keys()].filter((k) => present((node as unknown[])[k]))[i]);
-  return Object.entries(node as object).find(([, value]) => value === child)?.[0] ?? String(i);
+function childrenOf(node: unknown, def: tree.TreeDef): [string, unknown][] {
+  if (def.kind === 'dict') return def.keys!.map((k) => [k, (node as Record<string, unknown>)[k]]);
+  if (def.kind === 'list') return (node as unknown[]).map((child, i) => [String(i), child]);
+  const [children] = def.node!.flatten(node as never);
+  // Named tuples keep their fields in the order of their children.
+  const fields = Object.entries(node as object);
+  return children.map((child, i) => [fields.length === children.length && fields[i][1] === child ? fields[i][0] : String(i), child]);
 }
-const present = (x: unknown): boolean => x !== null && x !== undefined;
 
 /**
  * The name of a batch input or of an output: its path, with `prefix` before a path that begins with a number, and `prefix`

@@ -87,8 +87,8 @@ function startingParams(on: Checking): Any {
   const before = readCase(join(on.it.folder, 'before_training.json'));
   const params: Any = {};
   for (const { module, name } of before.json.modes[mode].params) {
-    const { dtype, shape, bytes } = before.arrays.get(`${mode}/params/${module}/${name}`)!;
-    (params[module] ??= {})[name] = on.api.jax.fromBytes(dtype, shape, bytes);
+    const { dtype, shape, data } = before.arrays.get(`${mode}/params/${module}/${name}`)!;
+    (params[module] ??= {})[name] = on.api.jax.fromBytes(dtype, shape, data);
   }
   return params;
 }
