@@ -6,6 +6,7 @@ import { ValueError } from '../runtime/errors.js';
 import { checkOptions } from '../runtime/options.js';
 import { colour, hex, LEVELS, levelOf, YL_GN_BU } from './palette.js';
 import { encodePng } from './png.js';
+import { escapeXml, FONT } from './text.js';
 import { indexTicks, valueTicks } from './ticks.js';
 import { numbers, type Plottable } from './values.js';
 
@@ -26,7 +27,6 @@ const PANEL = { width: 430, height: 118, left: 62, top: 34, bottom: 30, right: 1
 const BAR = { gap: 18, width: 13 } as const;
 const MARGIN = 14;
 const TITLE_HEIGHT = 34;
-const FONT = "'DejaVu Sans', Verdana, 'Segoe UI', Helvetica, Arial, sans-serif";
 /** seaborn's axes background and text: missing values show the one, everything written is in the other. */
 const MISSING = '#eaeaf2';
 const INK = '#262626';
@@ -58,13 +58,13 @@ export function heatmaps(params: PlottableParams, options: HeatmapOptions = {}):
     return `<g transform="translate(${at})">${drawPanel(panel, options)}</g>`;
   }));
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" `
+    `<svg xmlns="http://www.w3.org/2000/svg" class="heatmaps" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" `
       + `font-family="${FONT}" font-size="11" fill="${INK}">`,
     `<defs><linearGradient id="YlGnBu" x1="0" y1="1" x2="0" y2="0">${YL_GN_BU.map((c, i) =>
       `<stop offset="${i / (YL_GN_BU.length - 1)}" stop-color="${hex(c)}"/>`).join('')}</linearGradient></defs>`,
     // Browsers want `pixelated`; resvg knows only the older `optimizeSpeed` that each image carries, and skips at-rules.
     '<style>@supports (image-rendering: pixelated) { image { image-rendering: pixelated } }</style>',
-    `<rect width="${width}" height="${height}" fill="#fff"/>`,
+    `<rect class="paper" width="${width}" height="${height}" fill="#fff"/>`,
     heading, ...body, '</svg>', '',
   ].filter((line, i, all) => line || i === all.length - 1).join('\n');
 }
@@ -87,7 +87,7 @@ function panelsOf(module: string, arrays: { readonly [name: string]: Plottable }
 
 function drawPanel(panel: Panel, options: HeatmapOptions): string {
   const { width, height } = PANEL;
-  const heading = `<title>${escape(panel.title)} [${panel.shape}]</title>`
+  const heading = `<title>${escapeXml(panel.title)} [${panel.shape}]</title>`
     + text(width / 2, -11, shorten(panel.title), 'middle', ' font-size="13"');
   const range = rangeOf(panel.values, options);
   if (!range) {
@@ -172,7 +172,7 @@ function drawBar({ low, high }: Range): string {
 }
 
 function text(x: number, y: number, content: string, anchor: 'start' | 'middle' | 'end', more = ''): string {
-  return `<text x="${x}" y="${y}" text-anchor="${anchor}"${more}>${escape(content)}</text>`;
+  return `<text x="${x}" y="${y}" text-anchor="${anchor}"${more}>${escapeXml(content)}</text>`;
 }
 
 /** The end of a long path says more than its beginning. */
@@ -182,9 +182,3 @@ function shorten(title: string): string {
 }
 
 const round = (v: number) => Math.round(v * 100) / 100;
-
-function escape(content: string): string {
-  const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-  // XML 1.0 has no way to write control characters at all.
-  return content.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, '�').replace(/[&<>"]/g, (c) => entities[c]);
-}

@@ -1,5 +1,6 @@
-/** hokku/plot: pictures of parameters and programs. */
+/** hokku/plot: pictures of parameters, programs, and values over steps. */
 export { GraphvizMissingError, graphToSvg } from './graph.js';
+export { curves, type CurvesOptions, type Series } from './curves.js';
 export { heatmaps, type HeatmapOptions, type PlottableParams } from './heatmaps.js';
 export { RasterizerMissingError, toPng } from './raster.js';
 export { saveHeatmaps } from './save.js';

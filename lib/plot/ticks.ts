@@ -18,6 +18,24 @@ export function valueTicks(low: number, high: number, count = 5): { value: numbe
   return ticks;
 }
 
+/** Powers of ten inside [low, high], both above zero, thinned out to about `count`; twice and five times them too where there are few. */
+export function powerTicks(low: number, high: number, count = 6): { value: number, label: string }[] {
+  const [first, last] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
+  const every = Math.max(1, Math.ceil((last - first) / count));
+  const factors = Math.log10(high / low) < 2.5 ? [1, 2, 5] : [1];
+  const ticks = [];
+  for (let n = first; n <= last; n += every) for (const f of factors) ticks.push(Number(`${f}e${n}`));
+  const inside = ticks.filter((v) => v >= low && v <= high);
+  if (inside.length < 2) return valueTicks(low, high, 4);
+  return inside.map((value) => ({ value, label: (value >= 1e5 || value < 1e-3 ? value.toExponential() : String(value)).replaceAll('-', '−').replace('e+', 'e') }));
+}
+
+/** `0`, `500`, `1500`, `20k`, `1.5M`: a step on an axis. */
+export function indexLabel(value: number): string {
+  if (Math.abs(value) < 10_000) return String(value);
+  return Math.abs(value) < 1e6 ? `${Number((value / 1e3).toFixed(3))}k` : `${Number((value / 1e6).toFixed(3))}M`;
+}
+
 /** Indices 0, s, 2s, … below `length`, with s such that marks are at least `room` pixels apart on `pixels` pixels. */
 export function indexTicks(length: number, pixels: number, room: number): number[] {
   const step = niceStep(Math.max(1, room * length / pixels), true);

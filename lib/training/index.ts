@@ -14,3 +14,4 @@ export {
 } from './checkpoints/manager.js';
 export { CheckpointMismatchError } from './checkpoints/contents.js';
 export { loadParams, saveParams } from './checkpoints/params.js';
+export { SummaryWriter, type DataFormats, type SummaryOptions, type SummaryWriterOptions } from './watch/summary-writer.js';

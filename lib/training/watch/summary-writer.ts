@@ -89,6 +89,18 @@ export class SummaryWriter {
     this.#summary('addHistogram', tag, { histogram: histogram(numbers(data)) }, checkOptions('addHistogram', options, SUMMARY_OPTIONS));
   }
 
+  /** A histogram counted already: `bucketCounts[i]` values are below `bucketLimits[i]`, and not below the limit before. */
+  addHistogramRaw(
+    tag: string, min: number, max: number, num: number, sum: number, sumSquares: number,
+    bucketLimits: ArrayLike<number>, bucketCounts: ArrayLike<number>, options?: SummaryOptions,
+  ): void {
+    const [limits, counts] = [Array.from(bucketLimits), Array.from(bucketCounts)];
+    if (limits.length !== counts.length || !limits.length) throw new ValueError(`addHistogramRaw: '${tag}' needs one count for each limit, but there are ${limits.length} limits and ${counts.length} counts.`);
+    const numeric = [min, max, num, sum, sumSquares, ...limits, ...counts];
+    if (!numeric.every((x) => typeof x === 'number')) throw new TypeError(`addHistogramRaw: all values of '${tag}' must be numbers.`);
+    this.#summary('addHistogramRaw', tag, { histogram: { min, max, num, sum, sumSquares, limits, counts } }, checkOptions('addHistogramRaw', options, SUMMARY_OPTIONS));
+  }
+
   /**
    * A picture: an array of one to four channels (grey, grey with alpha, RGB, RGBA), whose values are bytes if it is uint8
    * and otherwise run from 0 to 1; or the bytes of a PNG file, such as `toPng` of `hokku/plot` gives.
