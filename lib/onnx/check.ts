@@ -1,0 +1,50 @@
+/** What of a model can be run and derived, found out before anything is. */
+import { nearestName } from '../runtime/nearest.js';
+import { unsupported, type UnsupportedNode } from './errors.js';
+import type { Node } from './graph.js';
+import { domains, operatorNames, operatorOf } from './operators/index.js';
+
+function reasonOf(node: Node): string | undefined {
+  const operator = operatorOf(node);
+  if (operator) return operator.refuses?.(node);
+  if (!domains().includes(node.domain)) return `operators of the domain '${node.domain}' are not known`;
+  const near = nearestName(node.op, operatorNames(node.domain));
+  return `the operator '${node.domain ? `${node.domain}.` : ''}${node.op}' is not supported${near && near.toLowerCase() !== node.op.toLowerCase() ? ` (the nearest is ${near})` : ''}`;
+}
+
+/** Every node that cannot be run, graphs within nodes included. */
+export function unsupportedIn(nodes: readonly Node[]): UnsupportedNode[] {
+  return nodes.flatMap((node) => {
+    if (node.body) return unsupportedIn(node.body.nodes);
+    const reason = reasonOf(node);
+    return [...(reason ? [unsupported(node, reason)] : []), ...[...node.graphs.values()].flatMap((g) => unsupportedIn(g.nodes))];
+  });
+}
+
+/** Operators whose results are no function of the reals: a derivative ends there, as it should. */
+const DISCRETE = new Set([
+  'Shape', 'Size', 'ArgMax', 'ArgMin', 'Equal', 'Less', 'LessOrEqual', 'Greater', 'GreaterOrEqual', 'And', 'Or', 'Xor', 'Not', 'IsNaN', 'IsInf', 'NonZero',
+  'Floor', 'Ceil', 'Round', 'Sign', 'OptionalHasElement', 'SequenceLength', 'Hardmax', 'ConstantOfShape', 'EyeLike', 'RandomNormalLike', 'RandomUniformLike',
+]);
+
+/** Nodes between trainable values and outputs through which no derivative passes. */
+export function notDerivable(nodes: readonly Node[], trainable: ReadonlySet<string>, straightThrough: boolean): UnsupportedNode[] {
+  const reached = new Set(trainable);
+  const found: UnsupportedNode[] = [];
+  const walk = (list: readonly Node[]): void => {
+    for (const node of list) {
+      if (![...node.inputs, ...node.captures].some((name) => reached.has(name)) || DISCRETE.has(node.op)) continue;
+      const why = operatorOf(node)?.noGradient;
+      if (why && !(straightThrough && node.op.endsWith('QuantizeLinear'))) found.push(unsupported(node, why));
+      node.outputs.forEach((o) => reached.add(o));
+      for (const g of node.graphs.values()) {
+        // Inside, everything that comes in may be one of them.
+        g.inputs.forEach((p) => reached.add(p.name));
+        walk(g.nodes);
+      }
+    }
+  };
+  walk(nodes);
+  return found;
+}
+

@@ -1,0 +1,248 @@
+/** `importModel`: a model file as a function of our arrays and a map of named parameters. */
+import { isArray, type Array } from '../jax/index.js';
+import { Scalar, formatAval, type NDArray } from '../jax/array.js';
+import { toArrayLeaf } from '../jax/autodiff.js';
+import { dims } from '../jax/dims.js';
+import { isFloat, isInteger, type DType } from '../jax/dtypes.js';
+import { convertElementType } from '../jax/primitives/convert.js';
+import * as random from '../jax/random/index.js';
+import type { Params, State } from '../haiku/types.js';
+import { FileFormatError, ShapeError, TypeError, ValueError } from '../runtime/errors.js';
+import { nearest } from '../runtime/nearest.js';
+import { checkOptions } from '../runtime/options.js';
+import { select, type Trainable } from '../training/specification.js';
+import { notDerivable, unsupportedIn } from './check.js';
+import { UnsupportedOperators } from './errors.js';
+import { Scope, planOf, runPlan } from './evaluate.js';
+import type { Port } from './graph.js';
+import { readModel, type Model } from './model.js';
+import { nameParameters, scopeOf, type Parameter } from './names.js';
+import type { Tensor } from './tensors.js';
+import { Sequence, arrayOf, type Value } from './values.js';
+
+export interface ImportOptions {
+  /** Where external tensors lie; the model's own folder where left out. For models in memory. */
+  folder?: string;
+  /** The tensors that are wanted, instead of the model's outputs: what they do not need is neither read nor has to be supported. */
+  until?: string | readonly string[];
+  /** What is going to be trained: refuses at once, all of them named, the nodes that no derivative passes. */
+  trainable?: Trainable;
+  /** How the rounding of quantised models is derived: not at all, or as if it were not there. */
+  quantization?: 'round' | 'straightThrough';
+}
+
+export interface ApplyOptions {
+  /** What BatchNormalization keeps; the model's own where left out. */
+  state?: State;
+  /** A key: needed where Dropout or random operators draw. */
+  rng?: Array | null;
+  /** Dropout drops, and BatchNormalization takes the batch's own statistics and keeps their moving averages. Default false. */
+  training?: boolean;
+  /** Tensors to stop at: names of tensors or nodes, or paths such as `layer4/relu`. */
+  until?: string | readonly string[];
+}
+
+/** An array for a model with one input, else arrays by the inputs' names. */
+export type Inputs = Array | Readonly<Record<string, Array>>;
+
+export interface ImportedModel {
+  /**
+   * The model as a function: eager, or in whatever trace is open. Gives the output, or outputs by name where there are several;
+   * with `{ training: true }` a pair of that and the next state.
+   */
+  apply(params: Params, inputs: Inputs, options: ApplyOptions & { training: true }): [any, State];
+  apply(params: Params, inputs: Inputs, options?: ApplyOptions): any;
+  /** Initializers by module path and name. */
+  readonly params: Params;
+  /** Moving means and variances of BatchNormalization. */
+  readonly state: State;
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** What an imported model was made from: for `exportModel`. */
+export interface Origin { readonly model: Model; readonly parameters: readonly Parameter[]; readonly statistics: readonly Parameter[] }
+const origins = new WeakMap<object, Origin>();
+export function originOf(imported: unknown, where: string): Origin {
+  const origin = typeof imported === 'object' && imported !== null ? origins.get(imported) : undefined;
+  if (!origin) throw new TypeError(`${where}: expected what importModel returned, got ${imported === null ? 'null' : typeof imported}.`);
+  return origin;
+}
+
+const record = <T>(entries: Iterable<readonly [string, T]>): Record<string, T> => {
+  const out = Object.create(null) as Record<string, T>;
+  for (const [key, value] of entries) out[key] = value;
+  return out;
+};
+/** A map in Haiku's shape, modules sorted. */
+function mapOf(parameters: readonly Parameter[]): Params {
+  const modules = new Map<string, Map<string, Array>>();
+  for (const p of parameters) {
+    if (!modules.has(p.module)) modules.set(p.module, new Map());
+    modules.get(p.module)!.set(p.name, p.tensor.load());
+  }
+  const sorted = <T>(m: Map<string, T>) => [...m].sort(([a], [b]) => (a < b ? -1 : 1));
+  return record(sorted(modules).map(([module, bundle]) => [module, record(sorted(bundle))] as const));
+}
+
+/** Every name that a value can be asked for by: its own, its node's, and the path of the module whose last node makes it. */
+function namesOf({ graph }: Model): Map<string, string> {
+  const names = new Map<string, string>();
+  for (const n of graph.nodes) {
+    const out = n.outputs.find(Boolean);
+    if (out !== undefined && n.name) { names.set(scopeOf(n), out); names.set(n.name.replace(/^\//, ''), out); }
+  }
+  for (const n of graph.nodes) { const out = n.outputs.find(Boolean); if (out !== undefined && n.name) names.set(n.name, out); }
+  for (const name of [...graph.inputs.map((p) => p.name), ...graph.constants.keys(), ...graph.nodes.flatMap((n) => n.outputs)]) if (name) names.set(name, name);
+  return names;
+}
+
+/** What a map holds under two names; a sentence with the nearest module where it is missing. */
+function lookUp(map: Params | State, { module, name, tensor }: Parameter, where: string): Array {
+  const bundle = Object.hasOwn(map, module) ? map[module] : undefined;
+  const value = bundle && Object.hasOwn(bundle, name) ? (bundle as Record<string, unknown>)[name] : undefined;
+  if (value === undefined) {
+    const near = nearest(`${module}/${name}`, Object.entries(map).flatMap(([m, b]) => Object.keys(b).map((n) => `${m}/${n}`)));
+    throw new ValueError(`apply: ${where} lacks '${module}', '${name}'${near ? `; the nearest that it has is '${near}'` : ''}.`);
+  }
+  if (!isArray(value)) throw new TypeError(`apply: '${module}', '${name}' of ${where} must be an array, got ${typeof value}.`);
+  if (!dims.equalShapes(value.shape, tensor.shape)) throw new ShapeError(`apply: '${module}', '${name}' of ${where} must be ${formatAval({ dtype: tensor.dtype!, shape: tensor.shape })}, got ${formatAval(value)}.`);
+  return value;
+}
+
+function inputArray(port: Port, given: unknown): NDArray {
+  const x = toArrayLeaf(given, `apply: the input '${port.name}'`);
+  const wanted = port.dtype as DType;
+  const fits = x.dtype === wanted || x instanceof Scalar || (isFloat(x.dtype) && isFloat(wanted)) || (isInteger(x.dtype) && isInteger(wanted));
+  if (port.dtype !== null && !fits) throw new TypeError(`apply: the input '${port.name}' is ${wanted}, but ${formatAval(x)} was given; convert it with astype.`);
+  const shape = port.shape;
+  if (shape && (shape.length !== x.ndim || shape.some((d, i) => typeof d === 'number' && typeof x.shape[i] === 'number' && d !== x.shape[i]))) {
+    throw new ShapeError(`apply: the input '${port.name}' is ${wanted}[${shape.map((d) => d ?? '?').join()}], but ${formatAval(x)} was given.`);
+  }
+  // Floats may be of another type, and the model then computes in it; of integers only the values count.
+  return x instanceof Scalar || (isInteger(x.dtype) && x.dtype !== wanted) ? convertElementType(x, wanted, false) : x;
+}
+
+interface Bound { readonly declared: Port['dtype']; readonly x: NDArray }
+
+const listOf = (x: string | readonly string[]): readonly string[] => (typeof x === 'string' ? [x] : x);
+const APPLY_OPTIONS = ['state', 'rng', 'training', 'until'] as const;
+
+/**
+ * Opens an ONNX model: what `apply` computes is what ONNX Runtime does, with derivatives.
+ *
+ * @example
+ * const model = importModel('resnet18.onnx');
+ * const features = model.apply(model.params, image, { until: 'avgpool' });
+ *
+ * @param from the path of a file (large tensors are read from it one by one), or its bytes
+ * @throws FileFormatError where it is no model, or damaged; UnsupportedOperators with every node that cannot be imported
+ */
+export function importModel(from: string | Uint8Array, options?: ImportOptions): ImportedModel {
+  const { folder, until, trainable, quantization = 'round' } = checkOptions('importModel', options, ['folder', 'until', 'trainable', 'quantization']);
+  if (quantization !== 'round' && quantization !== 'straightThrough') throw new ValueError(`importModel: quantization must be 'round' or 'straightThrough', got '${String(quantization)}'.`);
+  const model = readModel(from, folder);
+  const { graph } = model;
+  const names = namesOf(model);
+  const resolve = (wanted: readonly string[], where: string): string[] => wanted.map((name) => {
+    const tensor = names.get(name);
+    if (tensor === undefined) throw new ValueError(`${where}: ${model.source.name} has no tensor or node '${name}'; the nearest is '${nearest(name, names.keys())}'.`);
+    return tensor;
+  });
+  const ends = until === undefined ? graph.outputs.map((o) => o.name) : resolve(listOf(until), 'importModel: until');
+  const whole = planOf(graph, ends);
+  const refused = unsupportedIn(whole.map((s) => s.node));
+  if (refused.length) throw new UnsupportedOperators(`${model.source.name} has ${refused.length === 1 ? 'a node' : `${refused.length} nodes`} that cannot be imported`, refused);
+
+  const reads = new Set(whole.flatMap(({ node }) => [...node.inputs, ...node.captures]));
+  const named = nameParameters(graph);
+  const [parameters, statistics] = [named.parameters, named.statistics].map((list) => list.filter((p) => reads.has(p.initializer) || ends.includes(p.initializer)));
+  const params = mapOf(parameters);
+  const state = mapOf(statistics) as State;
+  if (trainable !== undefined) {
+    const [chosen] = select(trainable, params);
+    const trains = parameters.filter((p) => Object.hasOwn(chosen, p.module) && Object.hasOwn(chosen[p.module], p.name)).map((p) => p.initializer);
+    const opaque = notDerivable(whole.map((s) => s.node), new Set(trains), quantization === 'straightThrough');
+    if (opaque.length) throw new UnsupportedOperators(`${model.source.name} cannot be trained so: no derivative passes ${opaque.length === 1 ? 'a node' : `${opaque.length} nodes`} behind what trains`, opaque);
+  }
+
+  const owned = new Set([...parameters, ...statistics].map((p) => p.initializer));
+  const constants = new Map([...graph.constants].filter(([name]) => !owned.has(name)));
+  const caches = new Map<DType, Map<Tensor, Value>>();
+  const plans = new Map<string, ReturnType<typeof planOf>>();
+  const outputs = ends.map((name) => graph.outputs.find((o) => o.name === name) ?? { name, dtype: null, shape: null });
+
+  const apply = (given: Params, inputs: Inputs, applyOptions?: ApplyOptions): any => {
+    const { state: start = state, rng = null, training = false, until: stop } = checkOptions('apply', applyOptions, APPLY_OPTIONS);
+    const wanted = stop === undefined ? ends : resolve(listOf(stop), 'apply: until');
+    const key = JSON.stringify(wanted);
+    let plan = plans.get(key);
+    if (!plan) plans.set(key, (plan = stop === undefined ? whole : planOf(graph, wanted)));
+    const needed = new Set([...plan.flatMap(({ node }) => [...node.inputs, ...node.captures]), ...wanted]);
+    const arrays = new Map<string, Bound>();
+    for (const p of parameters) if (needed.has(p.initializer)) arrays.set(p.initializer, { declared: p.tensor.dtype!, x: lookUp(given, p, 'params') as NDArray });
+    for (const p of statistics) if (needed.has(p.initializer)) arrays.set(p.initializer, { declared: p.tensor.dtype!, x: lookUp(start, p, 'the state') as NDArray });
+    for (const [port, x] of bindInputs(graph.inputs, inputs, needed)) arrays.set(port.name, { declared: port.dtype, x });
+    const float = floatOf(arrays.values());
+    if (!caches.has(float)) caches.set(float, new Map());
+    const scope = new Scope(null, constants, caches.get(float)!, float);
+    for (const [name, { declared, x }] of arrays) scope.set(name, isFloat(x.dtype) ? convertElementType(x, declared === 'float32' ? float : (declared as DType) ?? x.dtype) : x);
+    const next = new Map<string, NDArray>();
+    let draws = 0;
+    runPlan(plan, scope, {
+      training, quantization, float,
+      key: (who) => {
+        if (!rng) throw new ValueError(`apply: the node ${who} draws random numbers; give apply a key as { rng }.`);
+        return random.foldIn(rng, draws++);
+      },
+      setState: (name, value) => { next.set(name, value); },
+    });
+    const value = (name: string): any => {
+      const v = scope.get(name);
+      if (!v) throw new FileFormatError(`${model.source.name} does not make '${name}'.`);
+      return v instanceof Sequence ? v.items.map(arrayOf) : arrayOf(v);
+    };
+    const asked = stop === undefined ? ends : listOf(stop);
+    const result = asked.length === 1 ? value(wanted[0]) : record(asked.map((name, i) => [name, value(wanted[i])] as const));
+    if (!training) return result;
+    return [result, record(Object.keys(start).map((module) => [module, record(Object.keys(start[module]).map((name) => {
+      const p = statistics.find((s) => s.module === module && s.name === name);
+      return [name, (p && next.get(p.initializer)) ?? start[module][name]] as const;
+    }))] as const))];
+  };
+
+  const { proto } = model;
+  const imported: ImportedModel = {
+    apply, params, state, inputs: graph.inputs, outputs,
+    metadata: record(proto.metadataProps.map(({ key, value }) => [key, value] as const)),
+  };
+  origins.set(imported, { model, parameters, statistics });
+  return imported;
+}
+
+/** The inputs by name, checked. */
+function* bindInputs(ports: readonly Port[], inputs: Inputs, needed: ReadonlySet<string>): Generator<readonly [Port, NDArray]> {
+  const wanted = ports.filter((p) => needed.has(p.name));
+  if (isArray(inputs) || ArrayBuffer.isView(inputs)) {
+    if (ports.length !== 1 && wanted.length !== 1) throw new TypeError(`apply: the model has ${ports.length} inputs, ${ports.map((p) => p.name).join(', ')}: give them by name, { ${ports[0]?.name ?? ''}: … }.`);
+    const [port] = wanted.length === 1 ? wanted : ports;
+    if (needed.has(port.name)) yield [port, inputArray(port, inputs)];
+    return;
+  }
+  if (typeof inputs !== 'object' || inputs === null) throw new TypeError(`apply: the second argument is the input, an array, or the inputs by name, got ${inputs === null ? 'null' : typeof inputs}.`);
+  for (const name of Object.keys(inputs)) {
+    if (!ports.some((p) => p.name === name)) throw new ValueError(`apply: the model has no input '${name}'; the inputs are ${ports.map((p) => `'${p.name}'`).join(', ') || 'none'}.`);
+  }
+  for (const port of wanted) {
+    if (!Object.hasOwn(inputs, port.name)) throw new ValueError(`apply: the input '${port.name}' is missing.`);
+    yield [port, inputArray(port, inputs[port.name])];
+  }
+}
+
+const FLOATS: readonly DType[] = ['float16', 'bfloat16', 'float32', 'float64'];
+/** The type that stands for float32: that of the arrays in the place of such tensors, the widest if they differ. */
+function floatOf(arrays: Iterable<Bound>): DType {
+  const types = [...arrays].flatMap(({ declared, x }) => (declared === 'float32' ? [x.dtype] : []));
+  return types.reduce<DType>((a, b) => (FLOATS.indexOf(b) > FLOATS.indexOf(a) ? b : a), types[0] ?? 'float32');
+}

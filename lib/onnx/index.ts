@@ -1,0 +1,4 @@
+/** `hokku/onnx`: ONNX models as functions of arrays, and back. */
+export { importModel, type ApplyOptions, type ImportOptions, type ImportedModel, type Inputs } from './import.js';
+export { UnsupportedOperators, type UnsupportedNode } from './errors.js';
+export type { Port } from './graph.js';
