@@ -18,6 +18,12 @@ export class Report {
     if (mismatch) this.mismatches.push(mismatch);
   }
 
+  /** Adds what a part of the case gave. */
+  take({ checks, mismatches }: Pick<Report, 'checks' | 'mismatches'>): void {
+    this.checks += checks;
+    this.mismatches.push(...mismatches);
+  }
+
   /** Equality of plain values: names, shapes, texts. */
   equal(what: string, actual: unknown, expected: unknown): void {
     const [a, b] = [JSON.stringify(actual), JSON.stringify(expected)];

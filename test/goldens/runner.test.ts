@@ -6,11 +6,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FileFormatError } from '../../lib/runtime/errors.js';
+import { readSafetensors } from '../../lib/training/checkpoints/safetensors.js';
 import { placeArguments } from './arguments.js';
 import { findCases, goldensFolder, packageRoot, readCase } from './cases.js';
 import { compareNumbers } from './compare.js';
 import { camelCase } from './names.js';
-import { readSafetensors } from '../../lib/training/checkpoints/safetensors.js';
+import { isNoise } from './noise.js';
 import { buildTree, namesIn, pairLeaves } from './trees.js';
 
 describe('golden runner', () => {
@@ -39,6 +40,15 @@ describe('golden runner', () => {
     assert.equal(compareNumbers('a', [1], [1 + 2e-5], tolerance)?.error.toExponential(0), '2e-5');
     for (const [a, b] of [[NaN, 1], [1, NaN], [Infinity, 1], [1, Infinity], [-Infinity, Infinity]]) assert.notEqual(compareNumbers('a', [a], [b], tolerance), null);
     assert.notEqual(compareNumbers('a', [1], [1 + 1e-9], { exact: true }), null);
+  });
+
+  it('takes noise for noise only where float64 says zero', () => {
+    const recorded = [3e-7, -4.8e-7];
+    assert.equal(isNoise([-2e-7, 4e-7], recorded, [1e-17, -2e-17], 1), true);
+    assert.equal(isNoise([-2e-7, 4e-7], recorded, [1e-17, 2e-7], 1), false, 'a small gradient is no zero');
+    assert.equal(isNoise([-2e-7, 4e-6], recorded, [0, 0], 1), false, 'ours is larger');
+    assert.equal(isNoise([0, 0], [3e-2, 1], [0, 0], 1), false, 'ours is zero everywhere, but should not be');
+    assert.equal(isNoise([NaN, 0], recorded, [0, 0], 1), false);
   });
 
   it('reads every recorded file, and refuses a truncated one', () => {
