@@ -56,6 +56,7 @@ export {
   MultiTransformed, MultiTransformedWithState, multiTransform, multiTransformWithState, withoutApplyRng,
   type ApplyTree, type ApplyTreeWithState, type TransformedWithStateWithoutRng, type TransformedWithoutRng,
 } from './haiku/multi-transform.js';
+export { freeze, unfreeze, type Split } from './haiku/freezing.js';
 export { forceName } from './haiku/naming.js';
 export { getParameter, getState, setState, type ValueOptions } from './haiku/parameters.js';
 export {
@@ -69,3 +70,5 @@ export {
   type Apply, type ApplyWithState, type Init, type InitWithState,
 } from './haiku/transform.js';
 export type { Initializer, ModuleInstance, ModuleInstance as ModuleProtocol, MutableParams, MutableState, Params, RngLike, State, SupportsCall } from './haiku/types.js';
+export { selector, type Predicate, type Selection, type Selector } from './runtime/patterns.js';
+export type { Initializer, ModuleInstance, MutableParams, MutableState, Params, RngLike, State } from './haiku/types.js';

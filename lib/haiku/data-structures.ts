@@ -3,6 +3,7 @@ import { tree } from '../jax/index.js';
 import { DTYPES, type DType } from '../runtime/dtypes.js';
 import { TypeError, ValueError } from '../runtime/errors.js';
 import { checkOptions } from '../runtime/options.js';
+import { labelsOf, selector, type Selection } from '../runtime/patterns.js';
 import { AssertionError } from './errors.js';
 import { FlatMap } from './flat-map.js';
 import { copyTree, describe, fromEntries, fromStore, isMapping, setInStore, type Store } from './mappings.js';
@@ -40,13 +41,27 @@ export function* traverse<T>(structure: Structure<T>): Generator<[module: string
 const plain = <T>(store: Store<T>): MutableStructure<T> => fromStore(store, (value) => value);
 
 /**
- * Splits a structure in `n`: an entry goes where `fn(module, name, value)` says.
- * @throws AssertionError for an index outside [0, n).
+ * Splits a structure in `n`: an entry goes where `fn(module, name, value)` says. Or in groups by name: an entry goes into the
+ * first one that selects it.
+ *
+ * ```ts
+ * const { head, norms, rest } = hk.dataStructures.partitionN({ head: 'head', norms: /\/(scale|offset)$/, rest: '**' }, params);
+ * ```
+ * @throws AssertionError for an index outside [0, n); ValueError for a pattern that matches nothing, and where no group has an entry.
  */
-export function partitionN<T>(fn: (module: string, name: string, value: T) => number, structure: Structure<T>, n: number): MutableStructure<T>[] {
+export function partitionN<T>(fn: (module: string, name: string, value: T) => number, structure: Structure<T>, n: number): MutableStructure<T>[];
+export function partitionN<T, L extends string>(groups: Readonly<Record<L, Selection<T>>>, structure: Structure<T>): Record<L, MutableStructure<T>>;
+export function partitionN<T>(by: ((module: string, name: string, value: T) => number) | Readonly<Record<string, Selection<T>>>, structure: Structure<T>, n = 0): MutableStructure<T>[] | Record<string, MutableStructure<T>> {
+  if (typeof by !== 'function') {
+    const labels = Object.keys(by);
+    const entries = [...traverse(structure)];
+    const found = labelsOf(by, entries, 'hk.dataStructures.partitionN').values();
+    const parts = partitionN(() => labels.indexOf(found.next().value!), structure, labels.length);
+    return fromEntries(labels.map((label, i) => [label, parts[i]]));
+  }
   const parts = Array.from({ length: n }, (): Store<T> => new Map());
   for (const [module, name, value] of traverse(structure)) {
-    const part = fn(module, name, value);
+    const part = by(module, name, value);
     if (!Number.isInteger(part) || part < 0 || part >= n) throw new AssertionError(`hk.dataStructures.partitionN: ${part} must be in range [0, ${n}), but that is what the function gave for '${module}', '${name}'.`);
     setInStore(parts[part], module, name, value);
   }
@@ -54,20 +69,25 @@ export function partitionN<T>(fn: (module: string, name: string, value: T) => nu
 }
 
 /**
- * Splits a structure in two: the entries for which the predicate is true, and the others.
+ * Splits a structure in two: the entries that are meant, and the others.
  *
  * ```ts
  * const [trainable, frozen] = hk.dataStructures.partition((module) => module !== 'mlp/~/linear_1', params);
+ * const [biases, others] = hk.dataStructures.partition(/\/b$/, params);
  * ```
+ * @param which A predicate, as in Haiku, or any other `Selection`.
  */
-export function partition<T>(predicate: (module: string, name: string, value: T) => unknown, structure: Structure<T>): [MutableStructure<T>, MutableStructure<T>] {
-  return partitionN((module, name, value: T) => (predicate(module, name, value) ? 0 : 1), structure, 2) as [MutableStructure<T>, MutableStructure<T>];
+export function partition<T>(which: Selection<T>, structure: Structure<T>): [MutableStructure<T>, MutableStructure<T>] {
+  const marks = selector(which, 'hk.dataStructures.partition').over([...traverse(structure)]).values();
+  return partitionN(() => (marks.next().value ? 0 : 1), structure, 2) as [MutableStructure<T>, MutableStructure<T>];
 }
 
-/** The entries for which the predicate is true, in the order of `traverse`. */
-export function filter<T>(predicate: (module: string, name: string, value: T) => unknown, structure: Structure<T>): MutableStructure<T> {
+/** The entries that are meant (a predicate or another `Selection`), in the order of `traverse`. */
+export function filter<T>(which: Selection<T>, structure: Structure<T>): MutableStructure<T> {
   const out: Store<T> = new Map();
-  for (const [module, name, value] of traverse(structure)) if (predicate(module, name, value)) setInStore(out, module, name, value);
+  const entries = [...traverse(structure)];
+  const marks = selector(which, 'hk.dataStructures.filter').over(entries);
+  entries.forEach(([module, name, value], i) => { if (marks[i]) setInStore(out, module, name, value); });
   return plain(out);
 }
 

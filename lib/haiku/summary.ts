@@ -2,6 +2,7 @@
 import { evalShape, isArray, random, tree, type Array } from '../jax/index.js';
 import { ValueError } from '../runtime/errors.js';
 import { checkOptions } from '../runtime/options.js';
+import { selector, type Selection, type Selector } from '../runtime/patterns.js';
 import { frames } from './context.js';
 import { interceptMethods, type MethodContext } from './interceptors.js';
 import { fromEntries } from './mappings.js';
@@ -102,7 +103,8 @@ const className = (module: ModuleInstance): string => (module as object).constru
 const stackEntry = ({ module, methodName }: ModuleDetails): string => `${module.moduleName} (${className(module)}${methodName === '__call__' ? '' : `.${methodName}`})`;
 const byCodePoint = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-interface Column { readonly header: string; readonly cell: (call: MethodInvocation) => string; readonly right?: boolean }
+interface Heading { readonly header: string; readonly right?: boolean }
+interface Column extends Heading { readonly cell: (call: MethodInvocation) => string }
 const COLUMNS: Readonly<Record<string, Column>> = {
   module: { header: 'Module', cell: ({ callStack }) => callStack.map(stackEntry).join('\n └ ') },
   config: { header: 'Config', cell: ({ moduleDetails }) => String(moduleDetails.module) },
@@ -126,8 +128,8 @@ export interface TabulateOptions {
   columns?: readonly string[] | null;
   /** Rows are shown that pass all of these: `has_output` (the default), `has_params`. */
   filters?: readonly string[] | null;
-  /** Says which parameters train, as `dataStructures.partition` asks it: adds a column with the numbers of both. */
-  trainable?: (moduleName: string, name: string, value: ArraySpec) => boolean;
+  /** Which parameters train: adds a column with the numbers of both. */
+  trainable?: Selection<ArraySpec>;
 }
 
 function chosen<T>(what: string, names: readonly string[], all: Readonly<Record<string, T>>): T[] {
@@ -137,7 +139,7 @@ function chosen<T>(what: string, names: readonly string[], all: Readonly<Record<
   return snake.map((name) => all[name]);
 }
 
-const trainableColumn = (trainable: NonNullable<TabulateOptions['trainable']>): Column => ({
+const trainableColumn = (trainable: Selector<ArraySpec>): Column => ({
   header: 'Trainable',
   right: true,
   cell: ({ moduleDetails: { params } }) => {
@@ -148,7 +150,7 @@ const trainableColumn = (trainable: NonNullable<TabulateOptions['trainable']>): 
 });
 
 /** Rows of cells, of several lines each, between lines of `+---+`. */
-function grid(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
+export function grid(columns: readonly Heading[], rows: readonly (readonly string[])[]): string {
   const lines = rows.map((row) => row.map((cell) => cell.split('\n')));
   const widths = columns.map(({ header }, k) => Math.max(header.length + 2, ...lines.flatMap((row) => row[k].map((line) => [...line].length))));
   const rule = (c: string): string => `+${widths.map((w) => c.repeat(w + 2)).join('+')}+`;
@@ -163,13 +165,13 @@ function grid(columns: readonly Column[], rows: readonly (readonly string[])[]):
  * computed.
  *
  * ```ts
- * console.log(hk.experimental.tabulate(f, { trainable: (module) => module === 'head' })(x));
+ * console.log(hk.experimental.tabulate(f, { trainable: 'head' })(x));
  * ```
  * @throws ValueError for columns or filters that there are not.
  */
 export function tabulate(f: Summarised, options?: TabulateOptions): (...args: any[]) => string {
   const { columns, filters, trainable } = checkOptions('hk.experimental.tabulate', options, ['columns', 'filters', 'trainable']);
-  const shown = [...chosen('column', columns ?? Object.keys(COLUMNS), COLUMNS), ...(trainable ? [trainableColumn(trainable)] : [])];
+  const shown = [...chosen('column', columns ?? Object.keys(COLUMNS), COLUMNS), ...(trainable ? [trainableColumn(selector(trainable, 'hk.experimental.tabulate: trainable'))] : [])];
   const wanted = chosen('filter', filters ?? ['has_output'], FILTERS);
   const summary = evalSummary(f);
   return (...args) => {
