@@ -17,7 +17,9 @@ import { decodeAt, encode } from '../runtime/elements.js';
 import { ShapeError, TypeError, ValueError } from '../runtime/errors.js';
 import { checkOptions } from '../runtime/options.js';
 import type { CheckpointContents, NamedTensor } from './checkpoint-file.js';
-import { checkSpecification, select, type Loss, type Trainable } from './specification.js';
+import { GradualUnfreezing } from './gradual.js';
+import { checkSpecification, type Loss, type Split } from './specification.js';
+import { select, type Trainable } from './trainable.js';
 import { toProperties, type Manifest, type PortRecord } from './artifacts/manifest.js';
 import { changed, evaluationModel, optimizerModel, storedType, trainingModel, type ClassicOptimizer } from './artifacts/models.js';
 import { NameBook, labelled, pathName, plainTree } from './artifacts/names.js';
@@ -33,8 +35,10 @@ export interface ArtifactsOptions {
   /** The loss of the eval model, where it is another one (without dropout, with averages instead of batch statistics). */
   evalLoss?: Loss;
   params: Params;
-  /** Which parameters train: a predicate or patterns; all of them where left out. */
+  /** Which parameters train, as for `trainStep`; all of them where left out. A mask of single elements is written into the training model. */
   trainable?: Trainable;
+  /** As for `trainStep`. */
+  freezeState?: boolean;
   /** The model's state, such as moving averages. Every training step writes it, no evaluation does. */
   state?: State;
   optimizer: GradientTransformation;
@@ -56,7 +60,7 @@ export interface ArtifactsOptions {
    */
   batchDim?: string | null;
 }
-const OPTIONS = ['loss', 'evalLoss', 'params', 'trainable', 'state', 'optimizer', 'batch', 'style', 'outputs', 'rng', 'batchDim'] as const;
+const OPTIONS = ['loss', 'evalLoss', 'params', 'trainable', 'state', 'optimizer', 'batch', 'style', 'outputs', 'rng', 'batchDim', 'freezeState'] as const;
 
 /** What was written. */
 export interface Artifacts {
@@ -79,7 +83,7 @@ export interface Artifacts {
  * In-graph steps keep integers that change (counters) as float32, exact up to 2^24.
  *
  * @example
- * generateArtifacts({ loss, params, optimizer: optax.adamw(1e-3), trainable: 'head*', batch: [x, y] }, 'run');
+ * generateArtifacts({ loss, params, optimizer: optax.adamw(1e-3), trainable: 'head', batch: [x, y] }, 'run');
  * using session = TrainingSession.load('run');
  *
  * @param directory made where missing; files of an earlier run are replaced together, or not at all
@@ -92,14 +96,16 @@ export function generateArtifacts(options: ArtifactsOptions, directory: string):
   if (typeof directory !== 'string' || directory === '') throw new TypeError('generateArtifacts: the second argument is the folder to write to.');
   const names = new NameBook();
   const description = descriptionOf(options.optimizer);
-  const style = chooseStyle(options, description);
-  const optState: OptState = style === 'classic' ? null : options.optimizer.init(select(options.trainable, options.params)[0]);
-  const slots = makeSlots(options, optState, style, description, names);
+  if (options.trainable as unknown instanceof GradualUnfreezing) throw new ValueError('generateArtifacts: artifacts train the same parameters from their first step to the last; generate some for each phase of a schedule, or train with trainStep.');
+  const split = select(options.trainable, options.params);
+  const style = chooseStyle(options, description, split);
+  const optState: OptState = style === 'classic' ? null : options.optimizer.init(split.trainable);
+  const slots = makeSlots(options, split, optState, style, description, names);
   const batch = labelled(options.batch).map(({ labels, leaf }) => ({ name: names.claim(pathName('x', labels), 'the batch input'), array: expectConcrete(toArrayLeaf(leaf, 'generateArtifacts: batch'), 'generateArtifacts: batch') }));
   const source = (open: string | null): Source => {
     const avals = batchAvals(batch.map((b) => b.array), open);
     return {
-      loss: options.loss, evalLoss: options.evalLoss ?? options.loss, outputs: options.outputs, optimizer: options.optimizer, style,
+      loss: options.loss, freezeState: options.freezeState ?? false, mask: split.mask, evalLoss: options.evalLoss ?? options.loss, outputs: options.outputs, optimizer: options.optimizer, style,
       ...(style === 'in-graph' && description && { description }),
       slots: slots.map((s) => ({ ...s })), stateDef: tree.structure(options.state ?? {}),
       optDef: tree.structure(optState),
@@ -144,18 +150,18 @@ function classicForm(description: Description | undefined): ClassicOptimizer | u
   return { kind: 'adamw', b1: b1 as number, b2: b2 as number, eps: eps as number, weightDecay: weightDecay as number };
 }
 
-function chooseStyle({ style }: ArtifactsOptions, description: Description | undefined): Style {
+function chooseStyle({ style }: ArtifactsOptions, description: Description | undefined, { mask }: Split): Style {
   if (style !== undefined && style !== 'classic' && style !== 'in-graph') throw new ValueError(`generateArtifacts: style must be 'classic' or 'in-graph', but got '${String(style)}'.`);
-  const classic = classicForm(description) !== undefined;
+  const classic = classicForm(description) !== undefined && mask === null;
+  if (style === 'classic' && mask) throw new ValueError("generateArtifacts: in classic style the engine's own optimizer updates whole parameters, but trainable has a mask of single elements; leave style out, or ask for 'in-graph'.");
   if (style === 'classic' && !classic) throw new ValueError("generateArtifacts: in classic style the engine's own optimizer updates, which is optax.sgd without momentum or optax.adam or adamw with numbers; leave style out, or ask for 'in-graph'.");
   return style ?? (classic ? 'classic' : 'in-graph');
 }
 
 /** All tensors of the checkpoint, in the order of the graphs' inputs. */
-function makeSlots({ params, trainable, state, rng }: ArtifactsOptions, optState: OptState, style: Style, description: Description | undefined, names: NameBook): Slot[] {
+function makeSlots({ params, state, rng }: ArtifactsOptions, { trainable: chosen }: Split, optState: OptState, style: Style, description: Description | undefined, names: NameBook): Slot[] {
   const slots: Slot[] = [];
   const add = (role: Role, what: string, name: string, path: readonly string[], array: ConcreteArray) => { slots.push({ name: names.claim(name, what), role, path, array }); };
-  const [chosen] = select(trainable, params);
   for (const [module, name, value] of traverse(params)) {
     if (!isArray(value)) throw new TypeError(`generateArtifacts: the parameter '${module}', '${name}' must be an array, but is ${typeof value}.`);
     const trains = Object.hasOwn(chosen, module) && Object.hasOwn(chosen[module], name);

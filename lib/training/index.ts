@@ -1,6 +1,9 @@
 /** `hokku/training`: the fused training step, ONNX Runtime's training artifacts, and sessions over them. */
 export { trainStep, type StepResult, type TrainStep, type TrainStepOptions, type TrainTree } from './train-step.js';
-export type { Loss, LossContext, LossExtra, Predicate, Specification, Trainable } from './specification.js';
+export type { Loss, LossContext, LossExtra, Specification } from './specification.js';
+export type { Mark, Trainable, TrainableMap } from './trainable.js';
+export { GradualUnfreezing, gradualUnfreezing, type Unfreezing } from './gradual.js';
+export type { ParameterReport, ReportOptions, TrainingBytes, TrainingReport } from './report.js';
 export { generateArtifacts, type Artifacts, type ArtifactsOptions, type Style } from './artifacts.js';
 export type { PortRecord } from './artifacts/manifest.js';
 export { TrainingSession, type SessionEvalResult, type SessionStepResult, type TrainingSessionOptions } from './training-session.js';

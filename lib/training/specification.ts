@@ -1,9 +1,11 @@
 /** What is trained: a loss, an optimizer, and which parameters the optimizer may change. */
-import { isArray, type Array } from '../jax/index.js';
-import { partition } from '../haiku/data-structures.js';
+import { isArray, numpy as jnp, valueAndGrad, type Array } from '../jax/index.js';
+import { fromEntries } from '../haiku/mappings.js';
 import type { Params, State } from '../haiku/types.js';
-import type { GradientTransformation } from '../optax/index.js';
+import { applyUpdates, type GradientTransformation, type OptState } from '../optax/index.js';
 import { TypeError, ValueError } from '../runtime/errors.js';
+import type { GradualUnfreezing } from './gradual.js';
+import type { Trainable } from './trainable.js';
 
 /** What a loss is given beside the parameters and the batch: the model's state, and a key that is new in every step. */
 export interface LossContext { readonly state: State; readonly rng: Array | null }
@@ -12,41 +14,19 @@ export interface LossExtra { state?: State; aux?: unknown }
 /** `loss(params, batch, { state, rng })`, where `params` is the whole map, trainable or not. */
 export type Loss = (params: any, batch: any, context: LossContext) => Array | readonly [Array, LossExtra];
 
-export type Predicate = (module: string, name: string, value: Array) => boolean;
-/** A predicate, or patterns of what trains: `*` stands for any letters, and a pattern names a module or `module/name`. */
-export type Trainable = Predicate | string | readonly string[];
-
 export interface Specification {
   readonly loss: Loss;
   readonly optimizer: GradientTransformation;
   /** Everything, where left out. */
-  readonly trainable?: Trainable;
+  readonly trainable?: Trainable | GradualUnfreezing;
+  /**
+   * What becomes of the state of a module whose parameters are all frozen, such as the averages of a frozen batch norm.
+   * False (the default), as in Haiku: it follows what the model does, `isTraining` above all. True: it stays as it is. The
+   * module is the innermost around the state in which there are parameters.
+   */
+  readonly freezeState?: boolean;
 }
-
-const expression = (pattern: string): RegExp => new RegExp(`^${pattern.split('*').map((s) => s.replace(/[\\^$.+?()[\]{}|/]/g, '\\$&')).join('.*')}$`, 'u');
-
-function toPredicate(trainable: Trainable | undefined): Predicate {
-  if (trainable === undefined) return () => true;
-  if (typeof trainable === 'function') return trainable;
-  const patterns = (globalThis.Array.isArray(trainable) ? trainable : [trainable]).map((p: unknown) => {
-    if (typeof p !== 'string') throw new TypeError(`trainable: expected a function (module, name, value) or patterns, got ${p === null ? 'null' : typeof p}.`);
-    return expression(p);
-  });
-  return (module, name) => patterns.some((p) => p.test(module) || p.test(`${module}/${name}`));
-}
-
-/**
- * Splits a parameter map in what trains and what does not.
- * @throws ValueError where nothing is left to train.
- */
-export function select(trainable: Trainable | undefined, params: Params): [trainable: Params, nonTrainable: Params] {
-  const [chosen, rest] = partition(toPredicate(trainable), params) as [Params, Params];
-  if (Object.keys(chosen).length === 0) {
-    const names = Object.keys(params);
-    throw new ValueError(`trainable selects none of the parameters, so there is nothing to train; the modules are ${names.slice(0, 8).join(', ')}${names.length > 8 ? ', …' : ''}.`);
-  }
-  return [chosen, rest];
-}
+export const SPECIFICATION = ['loss', 'optimizer', 'trainable', 'freezeState'] as const;
 
 /** The whole map of two disjoint halves. */
 export function join(trainable: Params, nonTrainable: Params): Params {
@@ -74,9 +54,49 @@ export function callLoss(loss: Loss, params: Params, batch: unknown, context: Lo
   return { loss: value, state: extra?.state ?? context.state, aux: extra?.aux ?? null };
 }
 
+/** The parameters of a step, by whether they train. `mask` has boolean arrays for those of which only some elements do. */
+export interface Split { readonly trainable: Params; readonly nonTrainable: Params; readonly mask: Params | null }
+
+/** Loss and gradients of what trains: what a step does before its optimizer. Elements that a mask leaves out have no gradient. */
+export function gradients({ loss, freezeState }: Pick<Specification, 'loss' | 'freezeState'>, { trainable, nonTrainable, mask }: Split, batch: unknown, context: LossContext) {
+  const objective = (p: Params) => {
+    const result = callLoss(loss, join(p, nonTrainable), batch, context);
+    return [result.loss, { state: freezeState ? held(context.state, result.state, trainable, nonTrainable) : result.state, aux: result.aux }];
+  };
+  const [[value, { state, aux }], grads] = valueAndGrad(objective, { hasAux: true })(trainable) as [[Array, { state: State; aux: unknown }], Params];
+  return { loss: value, state, aux, grads: where(mask, grads, null) };
+}
+
+/** New parameters and optimizer state. What a mask leaves out keeps its bits, whatever the optimizer says. */
+export function update(optimizer: GradientTransformation, { trainable, mask }: Split, grads: Params, optState: OptState): [Params, OptState] {
+  const [updates, next] = optimizer.update(grads, optState, trainable);
+  return [where(mask, applyUpdates(trainable, updates), trainable), next];
+}
+
+/** `values` where the mask marks them, and the others (or zeros) elsewhere; all of what has no mask. */
+function where(mask: Params | null, values: Params, others: Params | null): Params {
+  if (!mask) return values;
+  return fromEntries(Object.entries(values).map(([module, bundle]) => [module, fromEntries(Object.entries(bundle).map(([name, value]): [string, Array] => {
+    const marks = Object.hasOwn(mask, module) && Object.hasOwn(mask[module], name) ? mask[module][name] : null;
+    const other = others ? others[module][name] : 0;
+    return [name, marks && value !== other ? jnp.where(marks, value, other) : value];
+  }))]));
+}
+
+/** The state after a step, but as it was where nothing of the module around it trains. */
+function held(before: State, after: State, trainable: Params, nonTrainable: Params): State {
+  const within = (half: Params, module: string): boolean => Object.keys(half).some((m) => m === module || m.startsWith(`${module}/`));
+  const frozen = (module: string): boolean => {
+    if (within(trainable, module)) return false;
+    return within(nonTrainable, module) || (module.includes('/') && frozen(module.slice(0, module.lastIndexOf('/'))));
+  };
+  return fromEntries(Object.keys(after).map((module) => [module, (Object.hasOwn(before, module) && frozen(module) ? before : after)[module]]));
+}
+
 /** Refuses a specification that cannot work, before anything is traced. */
-export function checkSpecification(where: string, { loss, optimizer }: Specification): void {
+export function checkSpecification(where: string, { loss, optimizer, freezeState }: Specification): void {
   if (typeof loss !== 'function') throw new TypeError(`${where}: loss must be a function (params, batch, { state, rng }), got ${typeof loss}.`);
   if (loss.constructor.name === 'AsyncFunction') throw new TypeError(`${where}: loss is async, and async functions cannot be traced; load data outside and pass it in the batch.`);
   if (typeof optimizer?.init !== 'function' || typeof optimizer.update !== 'function') throw new TypeError(`${where}: optimizer must be a gradient transformation such as optax.adam(1e-3), got ${optimizer === null ? 'null' : typeof optimizer}.`);
+  if (freezeState !== undefined && typeof freezeState !== 'boolean') throw new TypeError(`${where}: freezeState must be true or false, got ${typeof freezeState}.`);
 }

@@ -1,50 +1,14 @@
 import { expect } from 'chai';
-import { numpy as jnp, type Array } from '../../lib/jax/index.js';
+import { numpy as jnp } from '../../lib/jax/index.js';
 import * as optax from '../../lib/optax/index.js';
-import { callLoss, checkSpecification, join, select } from '../../lib/training/specification.js';
+import { callLoss, checkSpecification, join } from '../../lib/training/specification.js';
 import type { Params } from '../../lib/index.js';
 import { refused } from '../haiku/helpers.js';
 
 const w = jnp.ones([2]);
-const params: Params = { 'mlp/~/linear_0': { w, b: w }, 'mlp/~/linear_1': { w, b: w }, 'a.b': { w }, constructor: { w } };
-const names = (p: Params) => Object.entries(p).flatMap(([module, bundle]) => Object.keys(bundle).map((name) => `${module}/${name}`));
+const params: Params = { line: { w } };
 
 describe('specifications', () => {
-  describe('select', () => {
-    const chosen = (trainable: Parameters<typeof select>[0]) => names(select(trainable, params)[0]);
-    it('takes everything where nothing is said', () => expect(chosen(undefined)).to.have.members(names(params)));
-    it('takes predicates, as Haiku does', () => {
-      expect(chosen((module) => module.endsWith('_0'))).to.have.members(['mlp/~/linear_0/w', 'mlp/~/linear_0/b']);
-      expect(chosen((_, name) => name === 'b')).to.have.members(['mlp/~/linear_0/b', 'mlp/~/linear_1/b']);
-      expect(chosen((_m, _n, value: Array) => value.ndim === 1)).to.have.length(6);
-    });
-    it('takes patterns of modules and of single parameters', () => {
-      expect(chosen('mlp/~/linear_0')).to.have.members(['mlp/~/linear_0/w', 'mlp/~/linear_0/b']);
-      expect(chosen('*/b')).to.have.members(['mlp/~/linear_0/b', 'mlp/~/linear_1/b']);
-      expect(chosen(['*_0/w', 'mlp*_1'])).to.have.members(['mlp/~/linear_0/w', 'mlp/~/linear_1/w', 'mlp/~/linear_1/b']);
-    });
-    it('takes every other character as it is', () => {
-      expect(chosen('a.b')).to.have.members(['a.b/w']);
-      expect(() => chosen('a?b')).to.throw(/selects none/);
-      expect(() => chosen('mlp')).to.throw(/selects none/);
-      expect(chosen('constructor')).to.have.members(['constructor/w']);
-    });
-    it('splits and joins without loss', () => {
-      const [chosen, rest] = select('*/w', params);
-      const whole = join(chosen, rest);
-      expect(names(whole).sort()).to.deep.equal(names(params).sort());
-      expect(whole['a.b'].w).to.equal(w);
-      refused(() => join(chosen, chosen), 'ValueError', /is both trainable and not/);
-    });
-    it('refuses to choose nothing, and says what there is', () => {
-      refused(() => select([], params), 'ValueError', /the modules are mlp\/~\/linear_0, mlp\/~\/linear_1, a\.b, constructor\./);
-      refused(() => select('x', {}), 'ValueError', /selects none/);
-      const many = Object.fromEntries(globalThis.Array.from({ length: 9 }, (_, i) => [`m${i}`, { w }]));
-      refused(() => select('x', many), 'ValueError', /m7, …\./);
-    });
-    it('refuses what is neither', () => refused(() => select(null as never, params), 'TypeError', /got null/));
-  });
-
   describe('callLoss', () => {
     const context = { state: { s: { n: w } }, rng: null };
     const call = (result: unknown) => callLoss((() => result) as never, params, null, context);
@@ -64,9 +28,15 @@ describe('specifications', () => {
     });
   });
 
+  it('join halves, and refuse what is in both', () => {
+    expect(join({ a: { w } }, { a: { b: w }, c: { w } })).to.deep.equal(Object.assign(Object.create(null), { a: Object.assign(Object.create(null), { w, b: w }), c: Object.assign(Object.create(null), { w }) }));
+    refused(() => join(params, params), 'ValueError', /'line', 'w' is both trainable and not/);
+  });
+
   it('are checked before anything is traced', () => {
     refused(() => checkSpecification('here', { loss: 3 as never, optimizer: optax.sgd(1) }), 'TypeError', /^here: loss must be a function .* got number/);
     refused(() => checkSpecification('here', { loss: (() => w) as never, optimizer: null as never }), 'TypeError', /got null/);
+    refused(() => checkSpecification('here', { loss: () => w, optimizer: optax.sgd(1), freezeState: 1 as never }), 'TypeError', /^here: freezeState must be true or false, got number/);
     checkSpecification('here', { loss: () => w, optimizer: optax.sgd(1) });
   });
 });

@@ -1,14 +1,14 @@
 /** The programs behind artifacts: one training step and one evaluation, traced on the types of their tensors. */
-import { numpy as jnp, random, tree, valueAndGrad, type Array } from '../../jax/index.js';
+import { numpy as jnp, random, tree, type Array } from '../../jax/index.js';
 import { ConcreteArray, aval, formatAval, type Aval, type NDArray } from '../../jax/array.js';
 import { toArrayLeaf } from '../../jax/autodiff.js';
 import { trace, type ClosedJaxpr } from '../../jax/core.js';
 import { symbolicDim } from '../../jax/dims.js';
-import { applyUpdates, type GradientTransformation } from '../../optax/index.js';
+import type { GradientTransformation } from '../../optax/index.js';
 import type { Description } from '../../optax/describe.js';
 import type { Params, State } from '../../haiku/types.js';
 import { TypeError, ValueError } from '../../runtime/errors.js';
-import { callLoss, join, type Loss } from '../specification.js';
+import { callLoss, gradients as gradientsOf, join, update as updated, type Loss } from '../specification.js';
 
 export type Style = 'classic' | 'in-graph';
 /** What a tensor of the checkpoint is for. */
@@ -22,6 +22,9 @@ export interface BatchInput { readonly name: string; readonly aval: Aval }
 /** Everything that the two programs are made of. */
 export interface Source {
   readonly loss: Loss;
+  readonly freezeState: boolean;
+  /** Which elements train of parameters that do not train as a whole. */
+  readonly mask: Params | null;
   readonly evalLoss: Loss;
   /** Further values of the evaluation. */
   readonly outputs?: (params: any, batch: any, context: { state: State; rng: Array | null }) => unknown;
@@ -88,11 +91,8 @@ export function traceTraining(source: Source): TrainProgram {
     const values = new Values(source, xs);
     const [trainable, frozen, step, key] = [values.params('trainable'), values.params('frozen'), values.one('step'), values.one('rng')];
     const rng = key && random.foldIn(key, step!);
-    const objective = (p: Params) => {
-      const result = callLoss(source.loss, join(p, frozen), values.batch, { state: values.state, rng });
-      return [result.loss, { state: result.state, aux: result.aux }];
-    };
-    const [[loss, extra], grads] = valueAndGrad(objective, { hasAux: true })(trainable);
+    const split = { trainable, nonTrainable: frozen, mask: source.mask };
+    const { loss, grads, ...extra } = gradientsOf(source, split, values.batch, { state: values.state, rng });
     auxTree = extra.aux;
     const outputs: NDArray[] = [loss, ...leavesOf(extra.aux, 'aux')];
     const update = (role: Role, news: readonly NDArray[]) => indices(role).forEach((slot, i) => {
@@ -106,9 +106,9 @@ export function traceTraining(source: Source): TrainProgram {
     else {
       const rate = values.one('learningRate');
       const optimizer = rate ? source.description!.withLearningRate(rate) : source.optimizer;
-      const [changes, optState] = optimizer.update(grads, values.optState, trainable);
+      const [params, optState] = updated(optimizer, split, grads, values.optState);
       sameStructure('the optimizer state', source.optDef, optState);
-      update('trainable', inOrder(applyUpdates(trainable, changes)));
+      update('trainable', inOrder(params));
       update('optimizer', leavesOf(optState, 'optimizer state'));
     }
     if (step) update('step', [jnp.add(step, 1) as NDArray]);
