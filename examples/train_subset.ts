@@ -5,8 +5,8 @@
  * freezing". Gradients are taken with respect to arguments, so freezing needs no machinery: split the parameters into
  * two arguments, and differentiate with respect to the first.
  *
- *   npm run demo                           the notebook
- *   npm run demo -- --freeze '*linear_0'   another layer frozen; --help lists all options
+ *   npm run demo                                the notebook
+ *   npm run demo -- --freeze 'mlp/~/linear_0'   another layer frozen; --help lists all options
  */
 import { join } from 'node:path';
 import * as hk from 'hokku';
@@ -15,13 +15,13 @@ import * as optax from 'hokku/optax';
 import { saveHeatmaps } from 'hokku/plot';
 import { generateArtifacts, TrainingSession } from 'hokku/training';
 import { chooseEngines, useEngine } from './support/engines.js';
-import { checkPatterns, matches, readOptions, USAGE, UsageError, type Options } from './support/options.js';
+import { readOptions, trainableBut, USAGE, UsageError, type Options } from './support/options.js';
 import { numpyFloat, Output, progress, pythonFloat, pythonList, sha256 } from './support/output.js';
 
 type Batch = [x: Array, y: Array];
 /** The batches of a training run, the same ones each time, under a progress bar with that label. */
 type Batches = (label: string) => Iterable<Batch>;
-type Predicate = (module: string, name: string) => boolean;
+type Predicate = hk.Predicate<Array>;
 
 // The notebook was run when JAX drew its random numbers like this; today's scheme makes another network of the same seed.
 config.threefryPartitionable = false;
@@ -101,7 +101,7 @@ function trainFromArtifacts(params: hk.Params, trainable: Predicate, batches: It
 
 /** Optax's way, the notebook's last section: the optimizer sees all parameters, and leaves the ones labelled so alone. */
 function trainWithOptax(params: hk.Params, trainable: Predicate, batches: Iterable<Batch>): hk.Params {
-  const labels = hk.dataStructures.map((module, name) => (trainable(module, name) ? 'trained' : 'frozen'), params);
+  const labels = hk.dataStructures.map((module, name, value) => (trainable(module, name, value) ? 'trained' : 'frozen'), params);
   const optimizer = optax.multiTransform({ trained: optax.sgd(learningRate), frozen: optax.setToZero() }, labels);
 
   // It costs no more than the split: a gradient that only feeds setToZero is dropped from the graph.
@@ -127,7 +127,7 @@ async function notebook(options: Options, out: Output): Promise<boolean> {
 
   // The network begins at random, so what it says at first means little.
   const params = f.init(random.PRNGKey(options.seed), jnp.zeros([numClasses, 1]));
-  checkPatterns(options.freeze, params);
+  const trainable = trainableBut(options.freeze, params);
   out.print('before training');
   out.record('before', test(params, out));
 
@@ -141,7 +141,6 @@ async function notebook(options: Options, out: Output): Promise<boolean> {
 
   // Now the interesting part: say we only want to train the first and the last layer. The simplest and cheapest way is
   // to split the parameters in two.
-  const trainable: Predicate = (module, name) => !options.freeze.some((pattern) => matches(pattern, module, name));
   const [trainableParams, nonTrainableParams] = hk.dataStructures.partition(trainable, params);
   out.print('trainable:', pythonList(Object.keys(trainableParams)));
   out.print('non_trainable:', pythonList(Object.keys(nonTrainableParams)));

@@ -1,5 +1,6 @@
 /** The demo's command line. */
 import { parseArgs } from 'node:util';
+import * as hk from 'hokku';
 
 export const ENGINES = ['onnxruntime', 'onnxruntime-training'] as const;
 export type Engine = (typeof ENGINES)[number];
@@ -23,8 +24,8 @@ Usage: npm run demo -- [options]
 
   --engine NAME        ${ENGINES.join(', ')} or both (default: each one that is there)
   --device DEVICE      cpu (default) or cuda
-  --freeze PATTERN…    the modules that are not trained (default mlp/~/linear_1); * stands for any letters,
-                       and 'mlp/~/linear_0/b' for one array
+  --freeze PATTERN…    what is not trained (default mlp/~/linear_1): modules with all below them, or single
+                       arrays such as mlp/~/linear_0/b; globs too: '**/linear_{0,2}', '**/b'
   --steps N            training steps (default 10000)
   --seed N             seed of the initial parameters (default 42, the notebook's)
   --out DIR            where pictures and training artifacts go (default out/train_subset)
@@ -77,24 +78,13 @@ function wholeNumber(name: string, text: string, least: number): number {
   throw new UsageError(`--${name} is a whole number from ${least} on, but got '${text}'.`);
 }
 
-/** Whether a pattern names a module, or one of its arrays. */
-export function matches(pattern: string, module: string, name: string): boolean {
-  const expression = new RegExp(`^${pattern.split('*').map(escape).join('.*')}$`, 'u');
-  return expression.test(module) || expression.test(`${module}/${name}`);
-}
-
-/** A pattern that matches nothing is a misspelling, and with everything frozen there is nothing to train. */
-export function checkPatterns(patterns: string[], params: Readonly<Record<string, Readonly<Record<string, unknown>>>>): void {
-  const names = Object.entries(params).flatMap(([module, arrays]) => Object.keys(arrays).map((name) => [module, name] as const));
-  for (const pattern of patterns) {
-    if (names.some(([module, name]) => matches(pattern, module, name))) continue;
-    throw new UsageError(`--freeze '${pattern}' matches nothing; the modules are ${Object.keys(params).join(', ')}.`);
+/** What trains: all but what the patterns mean. A pattern that matches nothing is a misspelling, and with everything frozen there is nothing to train. */
+export function trainableBut(patterns: string[], params: hk.dataStructures.Structure): hk.Selector {
+  try {
+    const frozen = hk.selector(patterns, '--freeze');
+    if (frozen.over([...hk.dataStructures.traverse(params)]).every(Boolean)) throw new UsageError('--freeze matches every parameter: nothing is left to train.');
+    return hk.selector((module, name, value) => !frozen(module, name, value));
+  } catch (error) {
+    throw error instanceof UsageError ? error : new UsageError((error as Error).message, { cause: error });
   }
-  if (names.every(([module, name]) => patterns.some((pattern) => matches(pattern, module, name)))) {
-    throw new UsageError('--freeze matches every parameter: nothing is left to train.');
-  }
-}
-
-function escape(text: string): string {
-  return text.replace(/[\\^$.+?()[\]{}|/]/g, '\\$&');
 }

@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import * as hk from '../../lib/index.js';
 import { engines } from '../../lib/runtime/engines.js';
-import { checkPatterns, matches, readOptions, UsageError } from '../../examples/support/options.js';
+import { readOptions, trainableBut, UsageError } from '../../examples/support/options.js';
 
 const DEMO = fileURLToPath(new URL('../../examples/train_subset.js', import.meta.url));
 const BEFORE = [0, 3, 3, 3, 3, 3, 3, 3, 3, 3];
@@ -71,7 +72,7 @@ describe('the demo', () => {
   });
 
   it('freezes what it is told, by pattern', () => {
-    const result = json('--engine', 'onnxruntime', '--steps', '2', '--freeze', '*/b', '*linear_0');
+    const result = json('--engine', 'onnxruntime', '--steps', '2', '--freeze', '**/b', '**/linear_0');
     expect(result.nonTrainable).to.deep.equal(['mlp/~/linear_0', 'mlp/~/linear_1', 'mlp/~/linear_2']);
     expect(result.trainable).to.deep.equal(['mlp/~/linear_1', 'mlp/~/linear_2']);
   });
@@ -93,7 +94,7 @@ describe('the demo', () => {
     [['--seed=-1'], "--seed is a whole number"],
     [['--frobnicate'], "Unknown option '--frobnicate'"],
     [['linear_1'], "Unexpected argument 'linear_1'"],
-    [['--freeze', 'linear_9'], "--freeze 'linear_9' matches nothing; the modules are mlp/~/linear_0"],
+    [['--freeze', 'linear_9'], "--freeze: the pattern 'linear_9' matches none of the parameters"],
     [['--freeze', '*'], 'nothing is left to train'],
   ];
   for (const [args, message] of wrong) {
@@ -118,12 +119,11 @@ describe("the demo's options", () => {
     expect(() => readOptions(['a'])).to.throw(UsageError);
   });
 
-  it('match modules and arrays, letter by letter', () => {
-    expect(matches('mlp/~/linear_1', 'mlp/~/linear_1', 'w')).to.equal(true);
-    expect(matches('mlp/~/linear_1', 'mlp/~/linear_10', 'w')).to.equal(false);
-    expect(matches('*/b', 'mlp/~/linear_1', 'b')).to.equal(true);
-    expect(matches('*/b', 'mlp/~/linear_1', 'w')).to.equal(false);
-    expect(matches('mlp/./linear', 'mlp/~/linear', 'w')).to.equal(false);
-    expect(() => checkPatterns(['x'], { m: { w: 1 } })).to.throw("--freeze 'x' matches nothing");
+  it('say what trains: all but what the patterns mean', () => {
+    const params = { 'mlp/~/linear_1': { w: 1, b: 2 }, 'mlp/~/linear_10': { w: 3 } };
+    const trainable = trainableBut(['mlp/~/linear_1', '**/b'], params);
+    expect([...hk.dataStructures.traverse(params)].map((entry) => trainable(...entry))).to.deep.equal([false, false, true]);
+    expect(() => trainableBut(['x'], params)).to.throw(UsageError, "--freeze: the pattern 'x' matches none of the parameters");
+    expect(() => trainableBut(['*'], params)).to.throw(UsageError, 'nothing is left to train');
   });
 });
