@@ -6,7 +6,7 @@ import { median, type Measurement } from './measure.js';
  * name, best round against best round), or a time. Without `ratio` the ratio is reported and not judged.
  */
 export type Target = { variant: RegExp }
-  & ({ reference: { contender: string, variant: string }, ratio?: number } | { sameOf: string, ratio: number } | { atMostMs: number });
+  & ({ reference: { contender: string, variant: string }, ratio?: number } | { sameOf: string, ratio: number } | { atMostMs: number, /** Of the whole process. */ atMostMB?: number });
 
 export interface Row extends Measurement {
   /** How many times the reference's time. */
@@ -28,7 +28,10 @@ export function judge(measurements: Measurement[], targets: Target[]): Row[] {
       return { ...m, ratio, sameOf: same.sameOf, ...(m.contender.startsWith('hokku') && { target: `≤ ${same.ratio}`, met: ratio <= same.ratio }) };
     }
     const own = targets.find((t) => m.contender.startsWith('hokku') && t.variant.test(m.variant));
-    if (own && 'atMostMs' in own) return { ...m, target: `< ${own.atMostMs} ms`, met: m.median < own.atMostMs * 1e3 };
+    if (own && 'atMostMs' in own) {
+      const { atMostMs: ms, atMostMB: mb } = own;
+      return { ...m, target: `< ${ms} ms${mb ? `, < ${mb} MB` : ''}`, met: m.median < ms * 1e3 && (!mb || m.memory < mb * 1e6) };
+    }
     if (own?.ratio && referenceOf(own)) {
       const ratio = compare(m, referenceOf(own)!);
       return { ...m, ratio, target: `≤ ${own.ratio}`, met: ratio <= own.ratio };

@@ -42,6 +42,11 @@ export const CASES: Record<string, BenchCase> = {
     load: () => import('./ops.js'), compared: true,
     targets: [{ variant: /^/, sameOf: 'jax', ratio: 1.5 }],
   },
+  compile: {
+    description: 'trace, lowering and session of a training step: the notebook, and ResNet-50 with a batch of 8 at 224 x 224',
+    load: () => import('./compile.js'), compared: false,
+    targets: [{ variant: /^notebook/, atMostMs: 50 }, { variant: /^resnet50/, atMostMs: 5000, atMostMB: 1500 }],
+  },
   startup: {
     description: "import 'hokku', and the demo's first step after it, each in a fresh process",
     load: () => import('./startup.js'), compared: false,

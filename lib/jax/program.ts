@@ -5,6 +5,7 @@ import { ValueError } from '../runtime/errors.js';
 import { Graph } from '../lowering/graph.js';
 import { lowerProgram } from '../lowering/lower.js';
 import { pairDonated, type InPlace } from '../lowering/fusion.js';
+import { kernelsOf } from '../lowering/kernels.js';
 import { serialize } from '../lowering/model.js';
 import { ConcreteArray, NDArray, aval, cpu, expectConcrete, formatAval, type Aval, type Device } from './array.js';
 import { config, type EngineName } from './config.js';
@@ -43,10 +44,10 @@ function reshapedInputs(jaxpr: Jaxpr, written: ReadonlySet<number>): { jaxpr: Ja
 }
 
 /** The bytes of the model that a program becomes; `inPlace` as the fusion pass settled it. */
-export function buildModel(program: Jaxpr, wanted: InPlace, fused: boolean) {
+export function buildModel(program: Jaxpr, wanted: InPlace, fused: boolean, kernels = kernelsOf()) {
   const { jaxpr, sources } = reshapedInputs(program, new Set(wanted.values()));
   const used = new Set<Atom>([...jaxpr.equations.flatMap((e) => e.inputs)]);
-  const graph = new Graph(true, fused);
+  const graph = new Graph(true, fused, kernels);
   const names = jaxpr.inputs.map((v, i) => {
     if (!used.has(v) && ![...wanted.values()].includes(i)) return '';
     const { dtype, shape } = v.aval;
@@ -191,7 +192,10 @@ export class Program {
     this.#session?.dispose();
   }
 
-  #build() { return buildModel(this.jaxpr, this.#wanted, this.target.device.platform === 'cpu'); }
+  #build() {
+    const { engine, device: { platform } } = this.target;
+    return buildModel(this.jaxpr, this.#wanted, platform === 'cpu', kernelsOf(engine, platform));
+  }
 
   #allocate(bytes: number): Memory {
     const { device, engine } = this.target;

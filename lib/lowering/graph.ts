@@ -1,6 +1,7 @@
 /** A growing ONNX graph. This and `model.ts` are the only places that know ONNX's messages. */
 import { DTYPES, type DType } from '../runtime/dtypes.js';
 import { encode } from '../runtime/elements.js';
+import { kernelsOf, type Kernels } from './kernels.js';
 
 /** An attribute: integers as numbers, floats wrapped, so that 1 and 1.0 stay apart. */
 export type Attribute = number | readonly number[] | readonly bigint[] | string | { readonly float: number } | { readonly floats: readonly number[] } | { readonly graph: Graph };
@@ -23,15 +24,16 @@ export class Graph {
 
   /**
    * `custom`: operators of the `hokku` domain may be used. Files for others are written without. `fused`: elementwise
-   * groups become one such operator; on a GPU it has no kernel, and would bring whole arrays to the CPU and back.
+   * groups become one such operator; on a GPU it has no kernel, and would bring whole arrays to the CPU and back. `kernels`:
+   * those of the engine that it is for.
    */
-  constructor(readonly custom: boolean, readonly fused = custom, parent?: Graph) {
+  constructor(readonly custom: boolean, readonly fused = custom, readonly kernels: Kernels = kernelsOf(), parent?: Graph) {
     this.#sizes = parent ? parent.#sizes : new Map();
     this.#names = parent ? parent.#names : { taken: new Set(), next: 0 };
   }
 
   /** A graph for an attribute of one of this one's nodes: it sees this one's values, and no name means two things. */
-  inner(): Graph { return new Graph(this.custom, this.fused, this); }
+  inner(): Graph { return new Graph(this.custom, this.fused, this.kernels, this); }
 
   /** A name that nothing else has; names given by the caller come first. */
   fresh(hint = 't'): string {
@@ -119,4 +121,22 @@ export class Graph {
   }
 
   cast(x: string, to: DType): string { return this.node('Cast', [x], { to: DTYPES[to].onnx }); }
+
+  /**
+   * What `write` makes of values of `dtype` for an operator `op` that asks for their order, in a dtype that has a kernel. uint64
+   * without one is int64 half a range away. Null where there is none.
+   */
+  ordered(op: string, dtype: DType, xs: readonly string[], write: (compute: DType, ...xs: string[]) => string, turnBack = true): string | null {
+    const compute = this.kernels.find(op, dtype);
+    if (compute) return turnBack ? this.within(compute, dtype, xs, (...ys) => write(compute, ...ys)) : write(compute, ...xs.map((x) => (compute === dtype ? x : this.cast(x, compute))));
+    if (dtype !== 'uint64' || !this.kernels.has(op, 'int64')) return null;
+    const half = this.constant('int64', [], [-(2n ** 63n)]);
+    const out = write('int64', ...xs.map((x) => this.node('Add', [this.cast(x, 'int64'), half])));
+    return turnBack ? this.cast(this.node('Add', [out, half]), 'uint64') : out;
+  }
+
+  /** What `write` makes of values of `dtype` in the dtype `compute`, between casts where they differ. */
+  within(compute: DType, dtype: DType, xs: readonly string[], write: (...xs: string[]) => string): string {
+    return compute === dtype ? write(...xs) : this.cast(write(...xs.map((x) => this.cast(x, compute))), dtype);
+  }
 }

@@ -1,8 +1,10 @@
 /** Arithmetic: add, mul, …, and their comparisons, bits and choices. One formula a rule, above it where not obvious. */
 import { NDArray, Scalar } from '../array.js';
+import type { Graph } from '../../lowering/graph.js';
 import { bind } from '../core.js';
-import { isFloat, type DType } from '../dtypes.js';
+import { DTYPES, isFloat, isUnsigned, type DType } from '../dtypes.js';
 import { TypeError } from '../../runtime/errors.js';
+import { composed } from './composed.js';
 import { binaryFunction, elementwise, unaryFunction } from './elementwise.js';
 import { lift, liftAll, requireFloat, requireSameDType, type Operand } from './primitive.js';
 import { log } from './functions.js';
@@ -26,24 +28,44 @@ export const remP = elementwise({
   name: 'rem', opcode: 'REM', onnx: 'Mod', attributes: { fmod: 1 }, result: numbers('rem'),
   rule: (ct, [x, y]) => [() => ct, () => neg(mul(ct, truncate(div(x, y))))],
 });
+/** Integers by squaring, which wraps; negative exponents leave 0, but for 1 and -1. */
+function wholePower(x: NDArray, y: NDArray): NDArray {
+  const odd = ne(bitwiseAnd(y, 1), 0);
+  let [base, out] = [x, lift(1, x.dtype)];
+  for (let bit = 0; bit < 8 * DTYPES[x.dtype].size - (isUnsigned(x.dtype) ? 0 : 1); bit++) {
+    out = select(ne(bitwiseAnd(y, lift(1n << BigInt(bit), x.dtype)), 0), mul(out, base), out);
+    base = mul(base, base);
+  }
+  if (isUnsigned(x.dtype)) return out;
+  const below = select(eq(x, 1), x, select(eq(x, -1), select(odd, x, lift(1, x.dtype)), lift(0, x.dtype)));
+  return select(lt(y, 0), below, out);
+}
 // d(x^y) = y·x^(y-1)·dx + log(x)·x^y·dy, with log(0) taken as 0 where x is 0
 export const powP = elementwise({
-  name: 'pow', opcode: 'POW', onnx: 'Pow', types: ['float32', 'float64'], result: numbers('pow'),
+  name: 'pow', opcode: 'POW', result: numbers('pow'),
+  onnx: (g, inputs, params, types) => {
+    const { dtype } = types.outputs[0];
+    const compute = g.kernels.find('Pow', dtype);
+    return compute ? g.within(compute, dtype, inputs, (x, y) => g.node('Pow', [x, y])) : composed(wholePower)(g, inputs, params, types);
+  },
   rule: (ct, [x, y], [out]) => [
     () => mul(ct, mul(y, pow(x, select(eq(y, 0), lift(1, y.dtype), sub(y, 1))))),
     () => mul(ct, mul(log(select(eq(x, 0), lift(1, x.dtype), x)), out)),
   ],
 });
+/** The larger or smaller, as a choice where the engine has no right kernel. */
+export function lowerExtremum(g: Graph, op: 'Max' | 'Min', dtype: DType, x: string, y: string): string {
+  const compute = g.kernels.find(op, dtype);
+  if (compute) return g.within(compute, dtype, [x, y], (a, b) => g.node(op, [a, b]));
+  const order = op === 'Max' ? 'Greater' : 'Less';
+  const wide = g.kernels.need(order, dtype);
+  const first = g.node(order, wide === dtype ? [x, y] : [x, y].map((v) => g.cast(v, wide)));
+  return g.within(g.kernels.need('Where', dtype), dtype, [x, y], (a, b) => g.node('Where', [first, a, b]));
+}
 /** Where both are equal, each gets half of the cotangent, as in JAX. */
-const extremum = (name: string, opcode: 'MAX' | 'MIN', onnx: string) => elementwise({
+const extremum = (name: string, opcode: 'MAX' | 'MIN', onnx: 'Max' | 'Min') => elementwise({
   name, opcode,
-  onnx: (g, [a, b], _params, { outputs: [{ dtype }] }) => {
-    const compute = isFloat(dtype) ? (dtype === 'float64' ? dtype : 'float32') : dtype === 'int32' ? dtype : 'int64';
-    const [x, y] = compute === dtype ? [a, b] : [g.cast(a, compute), g.cast(b, compute)];
-    // The engine's own Max and Min see only the lower half of 64-bit integers.
-    const out = compute === 'int64' ? g.node('Where', [g.node(opcode === 'MAX' ? 'Greater' : 'Less', [x, y]), x, y]) : g.node(onnx, [x, y]);
-    return compute === dtype ? out : g.cast(out, dtype);
-  },
+  onnx: (g, [x, y], _params, { outputs: [{ dtype }] }) => lowerExtremum(g, onnx, dtype, x, y),
   rule: (ct, [x, y], [out]) => {
     const share = (mine: NDArray, other: NDArray) => () => {
       const half = select(eq(other, out), lift(0.5, ct.dtype), lift(1, ct.dtype));
@@ -71,7 +93,6 @@ export const fmaP = elementwise({
 
 const comparison = (name: string, opcode: 'EQ' | 'LT' | 'LE' | 'GT' | 'GE' | 'NE', onnx: string) => elementwise({
   name, opcode, rule: null, result: (inputs) => { requireSameDType(name, inputs); return 'bool'; },
-  types: onnx === 'Equal' ? ['float32', 'float64', 'int32', 'int64', 'bool'] : ['float32', 'float64', 'int32', 'int64'],
   onnx: name === 'ne' ? (g, [a, b]) => g.node('Not', [g.node('Equal', [a, b])]) : onnx,
 });
 export const eqP = comparison('eq', 'EQ', 'Equal');
@@ -97,13 +118,13 @@ export const notP = elementwise({
   onnx: (g, inputs, _params, types) => g.node(types.outputs[0].dtype === 'bool' ? 'Not' : 'BitwiseNot', inputs),
 });
 const shift = (name: string, opcode: 'SHL' | 'SHR_LOGICAL', direction: string) =>
-  elementwise({ name, opcode, onnx: 'BitShift', attributes: { direction }, types: ['uint8', 'uint32', 'uint64'], rule: null });
+  elementwise({ name, opcode, onnx: 'BitShift', attributes: { direction }, rule: null });
 export const shiftLeftP = shift('shift_left', 'SHL', 'LEFT');
 export const shiftRightLogicalP = shift('shift_right_logical', 'SHR_LOGICAL', 'RIGHT');
 
 /** `where(predicate, x, y)`: the first input is boolean. */
 export const selectP = elementwise({
-  name: 'select', opcode: 'SELECT', onnx: 'Where', types: ['float32', 'float64', 'int32', 'int64', 'uint8', 'bool'],
+  name: 'select', opcode: 'SELECT', onnx: 'Where',
   result: ([p, ...rest]) => {
     if (p.dtype !== 'bool') throw new TypeError(`select: expected a bool predicate, got ${p.dtype}; compare it with 0 first.`);
     return requireSameDType('select', rest);
@@ -155,9 +176,9 @@ export const select = (predicate: NDArray, x: Operand, y: Operand): NDArray => b
 /** Towards zero. */
 export const truncate = (x: NDArray): NDArray => (isFloat(x.dtype) ? select(lt(x, 0), ceil(x), floor(x)) : x);
 
-export const floorP = elementwise({ name: 'floor', opcode: 'FLOOR', onnx: 'Floor', types: ['float32', 'float64'], rule: () => [null] });
-export const ceilP = elementwise({ name: 'ceil', opcode: 'CEIL', onnx: 'Ceil', types: ['float32', 'float64'], rule: () => [null] });
-export const roundP = elementwise({ name: 'round', opcode: 'ROUND_EVEN', onnx: 'Round', types: ['float32', 'float64'], rule: () => [null] });
+export const floorP = elementwise({ name: 'floor', opcode: 'FLOOR', onnx: 'Floor', rule: () => [null] });
+export const ceilP = elementwise({ name: 'ceil', opcode: 'CEIL', onnx: 'Ceil', rule: () => [null] });
+export const roundP = elementwise({ name: 'round', opcode: 'ROUND_EVEN', onnx: 'Round', rule: () => [null] });
 export const floor = unaryFunction(floorP);
 export const ceil = unaryFunction(ceilP);
 export const round = unaryFunction(roundP);

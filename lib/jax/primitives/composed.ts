@@ -3,7 +3,6 @@ import { lowerProgram } from '../../lowering/lower.js';
 import type { Graph } from '../../lowering/graph.js';
 import type { NDArray } from '../array.js';
 import { trace } from '../core.js';
-import { isHalf } from '../dtypes.js';
 import { convertElementType } from './convert.js';
 import type { Types } from './primitive.js';
 
@@ -17,9 +16,9 @@ export const composed = (f: (...xs: NDArray[]) => NDArray): Lower => (g, inputs,
 export const inFloat64 = (f: (...xs: NDArray[]) => NDArray): Lower =>
   composed((...xs) => convertElementType(f(...xs.map((x) => convertElementType(x, 'float64'))), xs[0].dtype));
 
-/** An ONNX operator that only has a float32 kernel, which half floats use too; float64 is what `double` computes. */
+/** An ONNX operator that not every engine has for float64; there it is what `double` computes. */
 export const single = (op: string, double: (...xs: NDArray[]) => NDArray): Lower => (g, inputs, params, types) => {
   const { dtype } = types.outputs[0];
-  if (dtype === 'float64') return composed(double)(g, inputs, params, types);
-  return isHalf(dtype) ? g.cast(g.node(op, inputs.map((x) => g.cast(x, 'float32'))), dtype) : g.node(op, inputs);
+  const compute = g.kernels.find(op, dtype);
+  return compute ? g.within(compute, dtype, inputs, (...xs) => g.node(op, xs)) : composed(double)(g, inputs, params, types);
 };

@@ -1,13 +1,12 @@
 /**
  * Convolutions in one layout: images [n, channels, …space], kernels [channels out, channels in / groups, …space]. Other
- * layouts are transposes around this. A float32 convolution is the engine's own; for other dtypes, which have no such
- * kernel, it is a matrix product with the slices of the input that each position of the kernel sees.
+ * layouts are transposes around this. Where the engine has no kernel for a dtype it is a matrix product with the slices of the
+ * input that each position of the kernel sees.
  */
 import type { Graph } from '../../lowering/graph.js';
 import { NDArray, Scalar, aval, formatAval, type Aval } from '../array.js';
 import { bind } from '../core.js';
 import { dims, type Shape } from '../dims.js';
-import { isHalf, type DType } from '../dtypes.js';
 import { ShapeError, TypeError } from '../../runtime/errors.js';
 import { dotGeneral } from './dot.js';
 import { primitive, requireSameDType, type Primitive, type Types } from './primitive.js';
@@ -140,14 +139,12 @@ export const convP: Primitive<ConvParams> = primitive({
     if ([...a.shape, ...b.shape, ...out.shape].some((d) => dims.equal(d, 0))) {
       return [g.cast(g.node('Expand', [g.constant('float32', [], [0]), g.shapeTensor(out.shape)]), out.dtype)];
     }
-    const compute = computeType(out.dtype);
-    const [wideX, wideW] = compute === out.dtype ? [x, w] : [g.cast(x, compute), g.cast(w, compute)];
+    const own = p.strides.length >= 1 && p.strides.length <= 3 && g.kernels.find('ConvTranspose', out.dtype) ? g.kernels.find('Conv', out.dtype) : null;
+    const compute = own ?? g.kernels.need('MatMul', out.dtype);
     const widened: Types = { inputs: [{ ...a, dtype: compute }, { ...b, dtype: compute }], outputs: [{ ...out, dtype: compute }] };
-    const y = compute === 'float32' && p.strides.length >= 1 && p.strides.length <= 3 ? lowerConv(g, wideX, wideW, p, widened) : lowerAsProduct(g, wideX, wideW, p, widened);
-    return [compute === out.dtype ? y : g.cast(y, out.dtype)];
+    return [g.within(compute, out.dtype, [x, w], (image, kernel) => (own ? lowerConv : lowerAsProduct)(g, image, kernel, p, widened))];
   },
 });
-const computeType = (d: DType): DType => (isHalf(d) ? 'float32' : d === 'float32' || d === 'float64' || d === 'int64' || d === 'uint64' ? d : d === 'uint32' ? 'uint64' : 'int32');
 
 /** The kernel of the other kind: channels in and out exchanged inside each group, and space reversed. */
 function turned(g: Graph, w: string, shape: Shape, groups: number): string {

@@ -2,7 +2,6 @@
 import { NDArray, aval } from '../array.js';
 import { bind } from '../core.js';
 import { dims, formatShape } from '../dims.js';
-import { isHalf } from '../dtypes.js';
 import { ShapeError } from '../../runtime/errors.js';
 import type { Graph } from '../../lowering/graph.js';
 import { primitive, requireSameDType, type Primitive, type Types } from './primitive.js';
@@ -66,11 +65,7 @@ export const dotGeneralP: Primitive<DotParams> = primitive({
   },
   lower: (g, [x, y], params, types) => {
     const { dtype } = types.outputs[0];
-    if (isHalf(dtype) || dtype === 'int8' || dtype === 'int16' || dtype === 'uint8' || dtype === 'uint16' || dtype === 'bool') {
-      const compute = isHalf(dtype) ? 'float32' : 'int32';
-      return [g.cast(lowerDot(g, g.cast(x, compute), g.cast(y, compute), params, types, isHalf(dtype)), dtype)];
-    }
-    return [lowerDot(g, x, y, params, types, dtype === 'float32' || dtype === 'float64')];
+    return [g.within(g.kernels.need('MatMul', dtype), dtype, [x, y], (a, b) => lowerDot(g, a, b, params, types, g.kernels.find('Gemm', dtype) !== null))];
   },
 });
 

@@ -36,19 +36,11 @@ export interface ElementwiseDefinition {
   /** The ONNX operator, or a function that writes several. */
   readonly onnx: string | ((g: Graph, inputs: readonly string[], params: any, types: Types) => string);
   readonly attributes?: Readonly<Record<string, Attribute>>;
-  /** Element types of the ONNX operator; other integers go through int64, half floats through float32. */
-  readonly types?: readonly DType[];
   /** The dtype of the result; throws where the operands' do not fit. By default they must be equal and stay. */
   readonly result?: (inputs: readonly Aval[], params: any) => DType;
   readonly rule: Rule | null;
   readonly constants?: readonly number[];
 }
-
-const NATIVE: readonly DType[] = ['float32', 'float64', 'int32', 'int64'];
-
-/** The nearest type that standard operators compute in without losing bits. */
-const standardType = (d: DType): DType =>
-  (d === 'float16' || d === 'bfloat16' ? 'float32' : d === 'bool' || d === 'float32' || d === 'float64' ? d : 'int64');
 
 export function elementwise(d: ElementwiseDefinition): Primitive {
   const self: Primitive = {
@@ -63,9 +55,8 @@ export function elementwise(d: ElementwiseDefinition): Primitive {
     opcode: typeof d.opcode === 'string' ? () => d.opcode as OpCode : d.opcode,
     lower: (g, inputs, params, types) => {
       if (typeof d.onnx === 'function') return [d.onnx(g, inputs, params, types)];
-      const allowed = d.types ?? NATIVE;
       const from = types.inputs[types.inputs.length - 1].dtype;
-      const compute = allowed.includes(from) ? from : allowed.includes(standardType(from)) ? standardType(from) : allowed.includes('float32') ? 'float32' : from;
+      const compute = g.kernels.need(d.onnx, from);
       const cast = inputs.map((x, i) => (types.inputs[i].dtype === from && compute !== from ? g.cast(x, compute) : x));
       const out = g.node(d.onnx, cast, d.attributes);
       return [compute !== from && types.outputs[0].dtype === from ? g.cast(out, from) : out];

@@ -8,11 +8,9 @@ import { lift } from './primitive.js';
 import type { NDArray } from '../array.js';
 import type { OpCode } from '../../lowering/opcodes.js';
 
-const FLOATS = ['float32', 'float64'] as const;
-
 /** A function of one floating-point array, which keeps its dtype. */
 export const floating = (name: string, opcode: OpCode, onnx: ElementwiseDefinition['onnx'], derivative: (ct: NDArray, x: NDArray, y: NDArray) => NDArray) =>
-  elementwise({ name, opcode, onnx, types: FLOATS, result: ([a]) => requireFloat(name, a), rule: (ct, [x], [y]) => [() => derivative(ct, x, y)] });
+  elementwise({ name, opcode, onnx, result: ([a]) => requireFloat(name, a), rule: (ct, [x], [y]) => [() => derivative(ct, x, y)] });
 
 export const expP = floating('exp', 'EXP', 'Exp', (ct, _x, y) => mul(ct, y));
 export const logP = floating('log', 'LOG', 'Log', (ct, x) => div(ct, x));
@@ -42,7 +40,7 @@ export const cbrtP = floating('cbrt', 'CBRT', composed(formulas.cbrtFormula), (c
 export const exp2P = floating('exp2', 'EXP2', composed((x) => pow(2, x)), (ct, _x, y) => mul(ct, mul(Math.LN2, y)));
 /** max(x, 0), whose derivative at 0 is 0. */
 export const reluP = elementwise({
-  name: 'relu', opcode: 'MAX', constants: [0], onnx: 'Relu', types: ['float32', 'float64', 'int32'],
+  name: 'relu', opcode: 'MAX', constants: [0], onnx: 'Relu',
   // Asked of the result, so that nothing but the ReLU needs its argument and the engine can fuse it into the product.
   rule: (ct, _inputs, [y]) => [() => select(gt(y, 0), ct, lift(0, ct.dtype))],
 });

@@ -2,7 +2,7 @@
 import { NDArray, Scalar, aval } from '../array.js';
 import { bind, withShape } from '../core.js';
 import { dims, formatShape, type Shape } from '../dims.js';
-import { isHalf, type DType } from '../dtypes.js';
+import type { DType } from '../dtypes.js';
 import { ShapeError } from '../../runtime/errors.js';
 import { add, bitwiseAnd, ge, lt, max, min, mul, select, sub } from './arithmetic.js';
 import { stopGradientP } from './convert.js';
@@ -111,10 +111,8 @@ export const scatterAddP: Primitive<Record<string, never>> = primitive({
     return [[reshape(scatterAdd(reshape(x, [dims.mul(n, d), ...rest]), add(indices, offset), updates), x.shape)], [0]];
   },
   lower: (g, [x, indices, updates], _params, { inputs: [{ dtype }, i] }) => {
-    // There is no kernel that adds half floats.
-    const [into, from] = isHalf(dtype) ? [g.cast(x, 'float32'), g.cast(updates, 'float32')] : [x, updates];
-    const sum = g.node('ScatterND', [into, g.reshape(g.cast(indices, 'int64'), [...i.shape, 1]), from], { reduction: 'add' });
-    return [isHalf(dtype) ? g.cast(sum, dtype) : sum];
+    const rows = g.reshape(g.cast(indices, 'int64'), [...i.shape, 1]);
+    return [g.within(g.kernels.need('ScatterND add', dtype), dtype, [x, updates], (into, from) => g.node('ScatterND', [into, rows, from], { reduction: 'add' }))];
   },
 });
 export const scatterAdd = (x: NDArray, indices: NDArray, updates: NDArray): NDArray => bind(scatterAddP, [x, indices, updates])[0];
@@ -154,6 +152,7 @@ export const scatterAlongAddP: Primitive<{ axis: number }> = primitive({
     const [x, i, u] = inputs.map((v, k) => inFront(v, axes[k], n));
     return [[scatterAlongAdd(x, i, u, axis + 1)], [0]];
   },
-  lower: (g, inputs, { axis }) => [g.node('ScatterElements', inputs, { axis, reduction: 'add' })],
+  lower: (g, [x, indices, updates], { axis }, { inputs: [{ dtype }] }) =>
+    [g.within(g.kernels.need('ScatterElements add', dtype), dtype, [x, updates], (into, from) => g.node('ScatterElements', [into, indices, from], { axis, reduction: 'add' }))],
 });
 export const scatterAlongAdd = (x: NDArray, indices: NDArray, updates: NDArray, axis: number): NDArray => bind(scatterAlongAddP, [x, indices, updates], { axis })[0];

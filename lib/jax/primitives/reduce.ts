@@ -3,8 +3,8 @@ import type { Graph } from '../../lowering/graph.js';
 import { NDArray, Scalar, aval, type Aval } from '../array.js';
 import { dims } from '../dims.js';
 import { bind, withShape } from '../core.js';
-import { isFloat, isHalf, type DType } from '../dtypes.js';
-import { ShapeError } from '../../runtime/errors.js';
+import { isFloat } from '../dtypes.js';
+import { ShapeError, TypeError } from '../../runtime/errors.js';
 import { convertElementType } from './convert.js';
 import { div, eq, mul } from './arithmetic.js';
 import { primitive, thunks, type Primitive } from './primitive.js';
@@ -14,14 +14,6 @@ type Axes = { readonly axes: readonly number[] };
 
 const kept = (a: Aval, axes: readonly number[]): number[] => a.shape.map((d, i) => (axes.includes(i) ? 1 : d));
 const batched = (self: () => Primitive<Axes>): Primitive<Axes>['batch'] => ([x], [axis], { axes }) => [bind(self(), [moveAxis(x, axis!, 0)], { axes: axes.map((a) => a + 1) }), [0]];
-
-/** What the engine reduces in: booleans and small integers through int32. */
-const computeType = (d: DType): DType => (isFloat(d) && d !== 'float64' ? 'float32' : d === 'float64' || d === 'int64' ? d : d === 'uint32' || d === 'uint64' ? 'int64' : 'int32');
-
-/** uint64 as int64 in the same order, and back: the engine has no reductions of its own for it. */
-const SIGN = -(2n ** 63n);
-const signed = (g: Graph, x: string): string => g.node('Add', [g.cast(x, 'int64'), g.constant('int64', [], [SIGN])]);
-const unsigned = (g: Graph, x: string): string => g.cast(g.node('Add', [x, g.constant('int64', [], [SIGN])]), 'uint64');
 
 function reduction(name: string, onnx: string, rule: ((ct: NDArray, x: NDArray, y: NDArray) => NDArray) | null, identity: boolean): Primitive<Axes> {
   const self: Primitive<Axes> = primitive({
@@ -36,9 +28,9 @@ function reduction(name: string, onnx: string, rule: ((ct: NDArray, x: NDArray, 
     }]),
     batch: batched(() => self),
     lower: (g, [x], { axes }, { inputs: [a] }) => {
-      const compute = computeType(a.dtype);
-      const out = g.node(onnx, [compute === a.dtype ? x : g.cast(x, compute), g.ints(axes)], { keepdims: 0 });
-      return [compute === a.dtype ? out : g.cast(out, a.dtype)];
+      const out = g.ordered(onnx, a.dtype, [x], (_compute, y) => g.node(onnx, [y, g.ints(axes)], { keepdims: 0 }));
+      if (!out) throw new TypeError(`${name}: the engine has no kernel for ${a.dtype}, and integers are multiplied by halves only along fixed sizes; reduce over axes whose size is a number, or convert with astype.`);
+      return [out];
     },
   });
   return self;
@@ -82,13 +74,9 @@ function extremum(name: string, onnx: string): Primitive<Axes> {
     ...plain,
     lower: (g, [x], params, types) => {
       const { dtype } = types.inputs[0];
-      if (dtype === 'uint64') return [unsigned(g, g.node(onnx, [signed(g, x), g.ints(params.axes)], { keepdims: 0 }))];
       if (!isFloat(dtype)) return plain.lower(g, [x], params, types);
-      const wide = isHalf(dtype) ? g.cast(x, 'float32') : x;
-      const full = isHalf(dtype) ? 'float32' : dtype;
-      const best = g.node(onnx, [wide, g.ints(params.axes)], { keepdims: 0 });
-      const out = unlessNaN(g, wide, params.axes, best, () => g.constant(full, [], [NaN]));
-      return [full === dtype ? out : g.cast(out, dtype)];
+      const compute = g.kernels.need(onnx, dtype);
+      return [g.within(compute, dtype, [x], (y) => unlessNaN(g, y, params.axes, g.node(onnx, [y, g.ints(params.axes)], { keepdims: 0 }), () => g.constant(compute, [], [NaN])))];
     },
     vjp: thunks(() => self, (ct, [x], [y], { axes }) => [() => {
       const shape = kept(x.aval, axes);
@@ -104,7 +92,7 @@ export const reduceMinP = extremum('reduce_min', 'ReduceMin');
 
 export function reduceProd(x: NDArray, axes: readonly number[]): NDArray {
   if (axes.length === 0) return x;
-  if (isFloat(x.dtype) || !dims.isStatic(x.shape)) return bind(reduceProdP, [x], { axes })[0];
+  if (isFloat(x.dtype) || !dims.isStatic(axes.map((i) => x.shape[i]))) return bind(reduceProdP, [x], { axes })[0];
   // The engine multiplies integers in float64: halves by halves they stay exact, and wrap.
   const rest = [...x.shape.keys()].filter((i) => !axes.includes(i));
   const lead = rest.map((i) => x.shape[i]);
@@ -131,17 +119,17 @@ function argExtremum(name: string, onnx: string): Primitive<{ axis: number }> {
     vjp: null,
     batch: ([x], [at], { axis }) => [bind(self, [moveAxis(x, at!, 0)], { axis: axis + 1 }), [0]],
     lower: (g, [x], { axis }, { inputs: [a] }) => {
-      if (computeType(a.dtype) === 'int64') {
-        // There is no kernel for int64, and float64 would not tell neighbours apart: the first that equals the best.
-        const y = a.dtype === 'uint64' ? signed(g, x) : a.dtype === 'int64' ? x : g.cast(x, 'int64');
-        const hits = g.node('Equal', [y, g.node(onnx === 'ArgMax' ? 'ReduceMax' : 'ReduceMin', [y, g.ints([axis])], { keepdims: 1 })]);
-        return [g.cast(g.node('ArgMax', [g.cast(hits, 'int32')], { axis, keepdims: 0 }), 'int32')];
-      }
-      const compute = computeType(a.dtype);
-      const y = compute === a.dtype ? x : g.cast(x, compute);
-      const best = g.node(onnx, [y], { axis, keepdims: 0 });
-      // The first NaN, where there is one.
-      return [g.cast(isFloat(a.dtype) ? unlessNaN(g, y, [axis], best, (flags) => g.node('ArgMax', [flags], { axis, keepdims: 0 })) : best, 'int32')];
+      const int = (place: string) => [g.cast(place, 'int32')];
+      const found = g.ordered(onnx, a.dtype, [x], (_compute, y) => {
+        const best = g.node(onnx, [y], { axis, keepdims: 0 });
+        // The first NaN, where there is one.
+        return isFloat(a.dtype) ? unlessNaN(g, y, [axis], best, (flags) => g.node('ArgMax', [flags], { axis, keepdims: 0 })) : best;
+      }, false);
+      if (found) return int(found);
+      // The first that equals the best.
+      const reduce = onnx === 'ArgMax' ? 'ReduceMax' : 'ReduceMin';
+      const hits = g.ordered(reduce, a.dtype, [x], (_compute, y) => g.node('Equal', [y, g.node(reduce, [y, g.ints([axis])], { keepdims: 1 })]), false);
+      return int(g.node('ArgMax', [g.cast(hits!, 'int32')], { axis, keepdims: 0 }));
     },
   });
   return self;
@@ -157,9 +145,7 @@ export const cumsumP: Primitive<{ axis: number; reverse: boolean }> = primitive(
   vjp: thunks(() => cumsumP, (ct, _inputs, _outputs, { axis, reverse: backwards }) => [() => bind(cumsumP, [ct], { axis, reverse: !backwards })[0]]),
   batch: ([x], [at], { axis, reverse: backwards }) => [bind(cumsumP, [moveAxis(x, at!, 0)], { axis: axis + 1, reverse: backwards }), [0]],
   lower: (g, [x], { axis, reverse: backwards }, { inputs: [a] }) => {
-    const compute = computeType(a.dtype);
-    const out = g.node('CumSum', [compute === a.dtype ? x : g.cast(x, compute), g.constant('int64', [], [axis])], { reverse: backwards ? 1 : 0 });
-    return [compute === a.dtype ? out : g.cast(out, a.dtype)];
+    return [g.within(g.kernels.need('CumSum', a.dtype), a.dtype, [x], (y) => g.node('CumSum', [y, g.constant('int64', [], [axis])], { reverse: backwards ? 1 : 0 }))];
   },
 });
 export const cumsum = (x: NDArray, axis: number, backwards = false): NDArray => bind(cumsumP, [x], { axis, reverse: backwards })[0];
@@ -172,9 +158,9 @@ export const argsortP: Primitive<{ axis: number }> = primitive({
   batch: ([x], [at], { axis }) => [bind(argsortP, [moveAxis(x, at!, 0)], { axis: axis + 1 }), [0]],
   lower: (g, [x], { axis }, { inputs: [a] }) => {
     const sorted = (keys: string) => g.nodeWithOutputs('TopK', [keys, g.dimension(a.shape[axis])], 2, { axis, largest: 0, sorted: 1 })[1];
-    if (!isFloat(a.dtype)) return [g.cast(sorted(a.dtype === 'int64' ? x : a.dtype === 'uint64' ? signed(g, x) : g.cast(x, 'int64')), 'int32')];
+    if (!isFloat(a.dtype)) return [g.cast(g.ordered('TopK', a.dtype, [x], (_compute, y) => sorted(y), false)!, 'int32')];
     // NaN goes last, behind infinity. In float64 the infinities of narrower types have numbers to stand for them.
-    const y = isHalf(a.dtype) ? g.cast(x, 'float32') : x;
+    const y = a.dtype === 'bfloat16' ? g.cast(x, 'float32') : x;
     const nan = g.node('IsNaN', [y]);
     const last = (keys: string) => g.node('Where', [nan, g.constant('float64', [], [Infinity]), keys]);
     if (a.dtype !== 'float64') return [g.cast(sorted(last(g.node('Clip', [g.cast(y, 'float64'), g.constant('float64', [], [-1e300]), g.constant('float64', [], [1e300])]))), 'int32')];

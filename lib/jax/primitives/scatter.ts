@@ -3,7 +3,7 @@ import type { Graph } from '../../lowering/graph.js';
 import { NDArray, Scalar } from '../array.js';
 import { bind } from '../core.js';
 import { dims, formatShape } from '../dims.js';
-import { DTYPES, isFloat, type DType } from '../dtypes.js';
+import { DTYPES, isFloat, isUnsigned, type DType } from '../dtypes.js';
 import { ShapeError } from '../../runtime/errors.js';
 import { add, bitwiseAnd, div, eq, ge, lt, max, mul, select, sub } from './arithmetic.js';
 import { convertElementType } from './convert.js';
@@ -93,52 +93,42 @@ export const scatterP: Primitive<ScatterParams> = primitive({
     return [[reshape(bind(scatterP, [reshape(x, [dims.mul(n, d), ...rest]), index, u], params)[0], x.shape)], [0]];
   },
   lower: (g, [given, indices, values], { mode, distinct }, { inputs: [a, i] }) => {
-    const compute = mode === 'set' ? a.dtype : computeType(a.dtype);
-    // The order of uint64 is that of int64 half a range away.
-    const turned = a.dtype === 'uint64' && (mode === 'min' || mode === 'max');
-    const into = (x: string) => (turned ? g.node('Add', [g.cast(x, 'int64'), half(g)]) : compute === a.dtype ? x : g.cast(x, compute));
-    const [x, updates] = [into(given), into(values)];
-    const long = g.cast(indices, 'int64');
-    const c = (v: number) => g.constant('int64', [], [v]);
-    const rows = (index: string) => g.reshape(index, [...i.shape, 1]);
-    const scattered = (index: string, update: string) => g.node('ScatterND', [x, rows(index), update], { reduction: mode === 'set' ? 'none' : mode });
-    const wide = (mask: string) => g.reshape(mask, [...i.shape, ...a.shape.slice(1).map(() => 1)]);
-    const out = (y: string) => [turned ? g.cast(g.node('Add', [y, half(g)]), 'uint64') : compute === a.dtype ? y : g.cast(y, a.dtype)];
-    if (distinct) return out(scattered(long, updates));
-    const n = g.reshape(g.dimension(a.shape[0]), []);
-    const valid = g.node('And', [g.node('GreaterOrEqual', [long, c(0)]), g.node('Less', [long, n])]);
-    const index = g.node('Where', [valid, long, c(0)]);
-    // What is outside changes nothing in the first row.
-    if (mode !== 'set') return out(scattered(index, where(g, compute, wide(valid), updates, g.constant(compute, [], [neutral(mode, compute)]))));
-    // For equal indices every update is replaced by the last one, so that any order of writing gives the same.
-    const count = dims.size(i.shape);
-    const order = g.node('Range', [c(0), g.reshape(g.dimension(count), []), c(1)]);
-    const flat = g.reshape(index, [count]);
-    const ranked = g.node('Where', [g.reshape(valid, [count]), order, c(-1)]);
-    const none = g.node('Expand', [c(-1), g.shapeTensor([a.shape[0]])]);
-    const last = g.node('Gather', [g.node('ScatterND', [none, g.reshape(flat, [count, 1]), ranked], { reduction: 'max' }), flat], { axis: 0 });
-    const source = g.node('Gather', [g.reshape(updates, [count, ...a.shape.slice(1)]), g.node('Max', [last, c(0)])], { axis: 0 });
-    const written = g.reshape(g.node('GreaterOrEqual', [last, c(0)]), [count, ...a.shape.slice(1).map(() => 1)]);
-    const kept = g.node('Gather', [x, flat], { axis: 0 });
-    return out(scattered(index, g.reshape(where(g, compute, written, source, kept), [...i.shape, ...a.shape.slice(1)])));
+    const name = `ScatterND ${mode === 'set' ? 'none' : mode}`;
+    return [g.ordered(name, a.dtype, [given, values], (compute, x, updates) => {
+      const long = g.cast(indices, 'int64');
+      const c = (v: number) => g.constant('int64', [], [v]);
+      const rows = (index: string) => g.reshape(index, [...i.shape, 1]);
+      const scattered = (index: string, update: string) => g.node('ScatterND', [x, rows(index), update], { reduction: mode === 'set' ? 'none' : mode });
+      const wide = (mask: string) => g.reshape(mask, [...i.shape, ...a.shape.slice(1).map(() => 1)]);
+      if (distinct) return scattered(long, updates);
+      const n = g.reshape(g.dimension(a.shape[0]), []);
+      const valid = g.node('And', [g.node('GreaterOrEqual', [long, c(0)]), g.node('Less', [long, n])]);
+      const index = g.node('Where', [valid, long, c(0)]);
+      // What is outside changes nothing in the first row.
+      if (mode !== 'set') return scattered(index, where(g, compute, wide(valid), updates, g.constant(compute, [], [neutral(mode, compute)])));
+      // For equal indices every update is replaced by the last one, so that any order of writing gives the same.
+      const count = dims.size(i.shape);
+      const order = g.node('Range', [c(0), g.reshape(g.dimension(count), []), c(1)]);
+      const flat = g.reshape(index, [count]);
+      const ranked = g.node('Where', [g.reshape(valid, [count]), order, c(-1)]);
+      const none = g.node('Expand', [c(-1), g.shapeTensor([a.shape[0]])]);
+      const last = g.node('Gather', [g.node('ScatterND', [none, g.reshape(flat, [count, 1]), ranked], { reduction: 'max' }), flat], { axis: 0 });
+      const source = g.node('Gather', [g.reshape(updates, [count, ...a.shape.slice(1)]), g.node('Max', [last, c(0)])], { axis: 0 });
+      const written = g.reshape(g.node('GreaterOrEqual', [last, c(0)]), [count, ...a.shape.slice(1).map(() => 1)]);
+      const kept = g.node('Gather', [x, flat], { axis: 0 });
+      return scattered(index, g.reshape(where(g, compute, written, source, kept), [...i.shape, ...a.shape.slice(1)]));
+    })!];
   },
 });
 
-const half = (g: Graph): string => g.constant('int64', [], [-(2n ** 63n)]);
-/** What the engine reduces in. */
-const computeType = (d: DType): DType => (d === 'float64' || d === 'int64' ? d : isFloat(d) ? 'float32' : d === 'uint32' || d === 'uint64' ? 'int64' : 'int32');
 function neutral(mode: ScatterMode, dtype: DType): number | bigint {
   if (mode === 'add') return 0;
   if (mode === 'mul') return 1;
   if (isFloat(dtype)) return mode === 'min' ? Infinity : -Infinity;
-  const limit = 1n << BigInt(8 * DTYPES[dtype].size - 1);
-  return mode === 'min' ? limit - 1n : -limit;
+  const [bits, low] = [BigInt(8 * DTYPES[dtype].size), isUnsigned(dtype) ? 0n : -(1n << BigInt(8 * DTYPES[dtype].size - 1))];
+  return mode === 'min' ? low + (1n << bits) - 1n : low;
 }
-/** `Where`, which has no kernel for some types: those are held in wider ones. */
-function where(g: Graph, dtype: DType, mask: string, x: string, y: string): string {
-  const held = isFloat(dtype) && dtype !== 'float64' ? 'float32' : ['float64', 'int32', 'int64', 'uint8'].includes(dtype) ? dtype : dtype === 'bool' ? 'uint8' : 'int64';
-  return held === dtype ? g.node('Where', [mask, x, y]) : g.cast(g.node('Where', [mask, g.cast(x, held), g.cast(y, held)]), dtype);
-}
+const where = (g: Graph, dtype: DType, mask: string, x: string, y: string): string => g.within(g.kernels.need('Where', dtype), dtype, [x, y], (a, b) => g.node('Where', [mask, a, b]));
 
 /**
  * Writes `updates` (shape: indices', then x's without its first axis) into the slices of `x` at `indices` along its first

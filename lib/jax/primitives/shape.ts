@@ -2,15 +2,12 @@
 import { NDArray, Scalar, aval } from '../array.js';
 import { bind, withShape } from '../core.js';
 import { broadcastShapes, canonicalAxis, dims, formatShape, type Shape } from '../dims.js';
-import { isHalf, type DType } from '../dtypes.js';
+import { DTYPES, isFloat } from '../dtypes.js';
 import { ShapeError } from '../../runtime/errors.js';
 import { add, eq, mul, select } from './arithmetic.js';
 import { primitive, requireSameDType, thunks, type Primitive } from './primitive.js';
 
 const range = (n: number): number[] => [...globalThis.Array(n).keys()];
-
-/** Some data movement has no kernel for the rarer types; these hold their values. */
-const movable = (d: DType): DType => (d === 'bfloat16' || d === 'float16' ? 'float32' : d === 'uint32' || d === 'uint16' || d === 'int16' ? 'int64' : d);
 
 export const reshapeP: Primitive<{ shape: Shape }> = primitive({
   name: 'reshape',
@@ -64,9 +61,7 @@ export const expandP: Primitive<{ shape: Shape }> = primitive({
     return [bind(expandP, [aligned], { shape: [front.shape[0], ...shape] }), [0]];
   },
   lower: (g, [x], { shape }, { inputs: [a] }) => {
-    const compute = movable(a.dtype);
-    const out = g.node('Expand', [compute === a.dtype ? x : g.cast(x, compute), g.shapeTensor(shape)]);
-    return [compute === a.dtype ? out : g.cast(out, a.dtype)];
+    return [g.within(g.kernels.need('Expand', a.dtype), a.dtype, [x], (y) => g.node('Expand', [y, g.shapeTensor(shape)]))];
   },
 });
 /** NumPy's broadcast to a whole shape. */
@@ -181,7 +176,7 @@ export const padP: Primitive<{ config: readonly (readonly [number, number, numbe
     return [[select(expandTo(inner, padded.shape), padded, expandTo(reshape(value, [n, ...shape.map(() => 1)]), padded.shape))], [0]];
   },
   lower: (g, [given, fill], { config }, { inputs: [a] }) => {
-    const compute = movable(a.dtype);
+    const compute = g.kernels.need('Pad', a.dtype);
     const [x, value] = compute === a.dtype ? [given, fill] : [given, fill].map((v) => g.cast(v, compute));
     let y = x;
     config.forEach(([, , interior], axis) => {
@@ -221,17 +216,18 @@ export const reduceSumP: Primitive<{ axes: readonly number[]; keepdims?: true }>
   batch: ([x], [axis], { axes, keepdims }) => [bind(reduceSumP, [moveAxis(x, axis!, 0)], { axes: axes.map((a) => a + 1), keepdims }), [0]],
   lower: (g, [x], { axes, keepdims }, { inputs: [a], outputs: [out] }) => {
     const n = dims.size(axes.map((i) => a.shape[i]));
-    if ((a.dtype === 'int64' || a.dtype === 'uint64') && dims.isStatic(a.shape)) {
-      // The engine sums integers in float64; its products of integer matrices are exact.
+    // Narrow integers are exact in float64, where engines sum int64, and wrap on their way back.
+    const narrow = !isFloat(a.dtype) && DTYPES[a.dtype].size < 8 && g.kernels.has('ReduceSum 53', 'int64');
+    const compute = g.kernels.find('ReduceSum', a.dtype) ?? (narrow ? 'int64' : null);
+    if (!compute) {
+      // Products of integer matrices are exact.
       const rest = range(a.shape.length).filter((i) => !axes.includes(i));
       const rows = g.reshape(g.node('Transpose', [x], { perm: [...rest, ...axes] }), [dims.size(out.shape), n]);
-      const ones = g.node('Expand', [g.constant(a.dtype, [1, 1], [1]), g.shapeTensor([n, 1])]);
-      return [g.reshape(g.node('MatMul', [rows, ones]), out.shape)];
+      const by = g.kernels.need('MatMul', a.dtype);
+      const ones = g.node('Expand', [g.constant(by, [1, 1], [1]), g.shapeTensor([n, 1])]);
+      return [g.reshape(g.within(by, a.dtype, [rows], (matrix) => g.node('MatMul', [matrix, ones])), out.shape)];
     }
-    // Narrower integers are exact in float64 too, and wrap on their way back.
-    const compute = a.dtype === 'float32' || a.dtype === 'float64' ? a.dtype : isHalf(a.dtype) ? 'float32' : 'int64';
-    const sum = g.node('ReduceSum', [compute === a.dtype ? x : g.cast(x, compute), g.ints(axes)], { keepdims: keepdims ? 1 : 0 });
-    return [compute === a.dtype ? sum : g.cast(sum, a.dtype)];
+    return [g.within(compute, a.dtype, [x], (y) => g.node('ReduceSum', [y, g.ints(axes)], { keepdims: keepdims ? 1 : 0 }))];
   },
 });
 /** The sum over `axes`, which disappear. */

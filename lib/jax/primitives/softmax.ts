@@ -1,7 +1,6 @@
 /** Softmax and its logarithm, as coarse as ONNX has them. */
 import type { NDArray } from '../array.js';
 import { bind } from '../core.js';
-import { isHalf } from '../dtypes.js';
 import { mul, sub } from './arithmetic.js';
 import { exp } from './functions.js';
 import { primitive, requireFloat, thunks, type Primitive } from './primitive.js';
@@ -16,7 +15,7 @@ function softmaxLike(name: string, onnx: string, rule: (ct: NDArray, y: NDArray,
     vjp: thunks(() => self, (ct, _inputs, [y], { axis }) => [() => rule(ct, y, axis)]),
     batch: ([x], [at], { axis }) => [bind(self, [moveAxis(x, at!, 0)], { axis: axis + 1 }), [0]],
     lower: (g, [x], { axis }, { inputs: [a] }) =>
-      [isHalf(a.dtype) ? g.cast(g.node(onnx, [g.cast(x, 'float32')], { axis }), a.dtype) : g.node(onnx, [x], { axis })],
+      [g.within(g.kernels.need(onnx, a.dtype), a.dtype, [x], (y) => g.node(onnx, [y], { axis }))],
   });
   return self;
 }

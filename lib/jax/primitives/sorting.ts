@@ -2,7 +2,7 @@
 import { NDArray, Scalar, aval, formatAval } from '../array.js';
 import { bind } from '../core.js';
 
-import { isFloat, isHalf } from '../dtypes.js';
+import { isFloat } from '../dtypes.js';
 import { ShapeError } from '../../runtime/errors.js';
 import { expandTo, moveAxis } from './shape.js';
 import { primitive, type Primitive } from './primitive.js';
@@ -19,9 +19,8 @@ export const topKP: Primitive<{ k: number; axis: number }> = primitive({
   lower: (g, [x], { k, axis }, { inputs: [a] }) => {
     const top = (keys: string, n: string) => g.nodeWithOutputs('TopK', [keys, n], 2, { axis, largest: 1, sorted: 1 })[1];
     const found = (positions: string) => [g.cast(positions, 'int32')];
-    if (a.dtype === 'uint64') return found(top(g.node('Add', [g.cast(x, 'int64'), g.constant('int64', [], [-(2n ** 63n)])]), g.ints([k])));
-    if (!isFloat(a.dtype)) return found(top(a.dtype === 'int64' ? x : g.cast(x, 'int64'), g.ints([k])));
-    const y = isHalf(a.dtype) ? g.cast(x, 'float32') : x;
+    if (!isFloat(a.dtype)) return found(g.ordered('TopK', a.dtype, [x], (_compute, y) => top(y, g.ints([k])), false)!);
+    const y = a.dtype === 'bfloat16' ? g.cast(x, 'float32') : x;
     const nan = g.node('IsNaN', [y]);
     const first = (keys: string) => g.node('Where', [nan, g.constant('float64', [], [Infinity]), keys]);
     // In float64 the infinities of narrower types have numbers to stand for them, so that NaN comes before.

@@ -1,11 +1,11 @@
-/** Sums and maxima of windows. The engine's pools compute them for float32; for other dtypes they are folded axis by axis. */
+/** Sums and maxima of windows. Where the engine has no pool for a dtype they are folded axis by axis. */
 import type { Graph } from '../../lowering/graph.js';
 import { NDArray, Scalar, aval, formatAval, type Aval } from '../array.js';
 import { bind, withShape } from '../core.js';
 import { dims } from '../dims.js';
 import { DTYPES, isFloat, isHalf, isUnsigned, type DType } from '../dtypes.js';
 import { ShapeError } from '../../runtime/errors.js';
-import { add, eq, select } from './arithmetic.js';
+import { add, eq, lowerExtremum, select } from './arithmetic.js';
 import { primitive, type Primitive, type Types } from './primitive.js';
 import { concatenate, expandTo, moveAxis, pad, padP, reduceSum, reshape, slice } from './shape.js';
 
@@ -19,6 +19,7 @@ export interface WindowParams {
   readonly windowDilation: readonly number[];
 }
 type Kind = 'max' | 'sum';
+const POOLS = { max: 'MaxPool', sum: 'AveragePool' } as const;
 
 const range = (n: number): number[] => [...globalThis.Array(n).keys()];
 export const dilate = (n: number, by: number): number => (n === 0 ? 0 : (n - 1) * by + 1);
@@ -64,18 +65,13 @@ function windows(kind: Kind, pullback: (ct: NDArray, x: NDArray, y: NDArray, p: 
         const fill = identity(kind, a.dtype);
         return [g.cast(g.node('Expand', [g.constant(typeof fill === 'bigint' ? 'int64' : 'float32', [], [fill]), g.shapeTensor(out.shape)]), a.dtype)];
       }
-      const compute = isHalf(a.dtype) ? 'float32' : isFloat(a.dtype) ? a.dtype : a.dtype === 'int64' || a.dtype === 'uint64' || a.dtype === 'uint32' ? 'int64' : 'int32';
-      // The order of uint64 is that of int64 half a range away.
-      const turned = kind === 'max' && a.dtype === 'uint64';
-      const half = () => g.constant('int64', [], [-(2n ** 63n)]);
-      const fill = turned ? half() : g.constant(compute, [], [identity(kind, a.dtype)]);
-      const wide: Types = { inputs: [{ ...a, dtype: compute }], outputs: [{ ...out, dtype: compute }] };
-      const held = compute === a.dtype ? x : g.cast(x, compute);
-      const source = turned ? g.node('Add', [held, half()]) : held;
       const axes = busy(p);
-      const pooled = compute === 'float32' && axes.length > 0 && axes.length <= 3 && axes.every((i) => p.window[i] <= LONG || out.shape[i] === 1);
-      const y = pooled ? lowerPool(g, kind, source, fill, p, wide) : lowerFold(g, kind, source, fill, p, wide);
-      return [compute === a.dtype ? y : g.cast(turned ? g.node('Add', [y, half()]) : y, a.dtype)];
+      const pool = isFloat(a.dtype) && axes.length > 0 && axes.length <= 3 && axes.every((i) => p.window[i] <= LONG || out.shape[i] === 1) ? g.kernels.find(POOLS[kind], a.dtype) : null;
+      // Many halves are added up in float32.
+      const compute = pool ?? (kind === 'sum' ? g.kernels.need('Add', isHalf(a.dtype) ? 'float32' : a.dtype) : g.kernels.find('Max', a.dtype) ?? g.kernels.need('Greater', a.dtype));
+      const wide: Types = { inputs: [{ ...a, dtype: compute }], outputs: [{ ...out, dtype: compute }] };
+      const fill = g.constant(compute, [], [identity(kind, a.dtype)]);
+      return [g.within(compute, a.dtype, [x], (y) => (pool ? lowerPool : lowerFold)(g, kind, y, fill, p, wide))];
     },
   });
   return self;
@@ -164,19 +160,18 @@ function lowerPool(g: Graph, kind: Kind, x: string, fill: string, p: WindowParam
   const shaped = rest.length === 2 ? moved(source, order) : g.reshape(moved(source, order), [...images, ...pick(inner)]);
   const pads = odd ? axes.flatMap(() => [0, 0]) : [...axes.map((i) => p.padding[i][0]), ...axes.map((i) => p.padding[i][1])];
   const attributes = { kernel_shape: pick(p.window), strides: pick(p.strides), dilations: pick(p.windowDilation), pads };
-  let y = g.node(kind === 'max' ? 'MaxPool' : 'AveragePool', [shaped], kind === 'max' ? attributes : { ...attributes, count_include_pad: 1 });
+  let y = g.node(POOLS[kind], [shaped], kind === 'max' ? attributes : { ...attributes, count_include_pad: 1 });
   if (rest.length !== 2) y = g.reshape(y, order.map((i) => out.shape[i]));
   y = moved(y, order.map((_, i) => order.indexOf(i)));
-  if (kind === 'sum') return g.node('Mul', [y, g.constant('float32', [], [pick(p.window).reduce((m, n) => m * n, 1)])]);
+  if (kind === 'sum') return g.node('Mul', [y, g.constant(a.dtype, [], [pick(p.window).reduce((m, n) => m * n, 1)])]);
   // Where all are -∞ the engine gives the smallest finite number.
-  const finite = g.constant('float32', [], [-3.4028234663852886e38]);
+  const finite = g.constant(a.dtype, [], [a.dtype === 'float64' ? -Number.MAX_VALUE : a.dtype === 'float16' ? -65504 : -3.4028234663852886e38]);
   return g.node('Where', [g.node('LessOrEqual', [y, finite]), fill, y]);
 }
 
 /** Axis by axis: the slices that each place of the window sees, combined. */
 function lowerFold(g: Graph, kind: Kind, x: string, fill: string, p: WindowParams, { inputs: [a], outputs: [out] }: Types): string {
-  // The engine's Max of int64 looks at 32 bits only.
-  const combine = (u: string, v: string) => (kind === 'sum' ? g.node('Add', [u, v]) : a.dtype === 'int64' ? g.node('Where', [g.node('Greater', [u, v]), u, v]) : g.node('Max', [u, v]));
+  const combine = (u: string, v: string) => (kind === 'sum' ? g.node('Add', [u, v]) : lowerExtremum(g, 'Max', a.dtype, u, v));
   let y = lowerPad(g, x, fill, a, p);
   const axes = busy(p).filter((i) => p.window[i] > 1 || p.strides[i] > 1);
   for (const axis of [...axes].reverse()) {
