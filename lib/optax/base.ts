@@ -26,8 +26,30 @@ export type ScalarOrSchedule = Scalar | Schedule;
  */
 export interface GradientTransformation {
   init(params: Params): OptState;
-  update(updates: Updates, state: OptState, params?: Params, extraArgs?: Record<string, unknown>): [Updates, OptState];
+  update(updates: Updates, state: OptState, params?: Params, extraArgs?: ExtraArgs): [Updates, OptState];
 }
+
+/**
+ * What an update may be told beside gradients and parameters; a transformation takes what it knows and ignores the rest. As
+ * the keyword arguments of `optax.GradientTransformationExtraArgs`. `trainStep` gives `value`, `grad` and `valueFn`.
+ */
+export interface ExtraArgs {
+  /** The loss at the parameters. */
+  value?: Scalar;
+  /** The gradient at the parameters. */
+  grad?: Updates;
+  /** The loss as a function of parameters, for line searches and curvature. */
+  valueFn?: (params: Params) => Array;
+  /** Sophia's name of `valueFn`. */
+  objFn?: (params: Params) => Array;
+  /** The gradient as a function of parameters and the number of the call, for `contrib.sam` in opaque mode. */
+  gradFn?: (params: Params, step: number) => Updates;
+  [name: string]: unknown;
+}
+/** Every transformation here takes extra arguments. */
+export type GradientTransformationExtraArgs = GradientTransformation;
+/** `tx` itself: every transformation takes extra arguments. As `optax.with_extra_args_support`. */
+export const withExtraArgsSupport = (tx: GradientTransformation): GradientTransformationExtraArgs => checkTransformation('optax.withExtraArgsSupport', tx);
 
 /** A class of named fields that is a tree: its fields are its children, in the order given. */
 export type NamedTuple<T extends object> = new (fields: T) => Readonly<T>;
@@ -48,8 +70,12 @@ export function namedTuple<T extends object>(name: string, fields: readonly (key
   tree.registerPytreeNode(cls,
     (x) => [fields.map((field) => x[field]), undefined],
     (_, children) => new cls(Object.fromEntries(fields.map((field, i) => [field, children[i]])) as T));
+  namedTuples.add(cls);
   return cls;
 }
+const namedTuples = new WeakSet<object>();
+/** Whether a value is an instance of a class that `namedTuple` made; its fields are its properties. */
+export const isNamedTuple = (x: unknown): x is object => typeof x === 'object' && x !== null && namedTuples.has(x.constructor);
 
 /** The state of what remembers nothing. */
 export const EmptyState = namedTuple<object>('EmptyState', []);
@@ -79,6 +105,25 @@ export type Update = Array | ZeroUpdate;
 
 /** Replaces the updates that are symbolically zero by arrays of zeros, for code that needs arrays. */
 export const materialize = (updates: Updates): Updates => tree.map((u: Update) => (isZeroUpdate(u) ? u.toArray() : u), updates);
+
+/** A count of updates, at its beginning. */
+export const zeroCount = (): Array => jnp.zeros([], { dtype: 'int32' });
+
+/** The transformation that remembers nothing and maps each update by a function of zero value at zero. */
+export const mapping = (f: (u: Array) => Array): GradientTransformation =>
+  ({ init: initEmptyState, update: (updates, state) => [tree.map((u: Update) => onArray(u, f), updates), state] });
+
+/** As `mapping`, for functions of an update and its parameter. */
+export const mappingWithParams = (where: string, f: (u: Array, p: Array) => Array): GradientTransformation => ({
+  init: initEmptyState,
+  update(updates, state, params) {
+    requireParams(where, params);
+    return [tree.map((u: Update, p: Array) => onArray(u, (g) => f(g, p)), updates, params), state];
+  },
+});
+
+/** x where the flag is up, zero where it is down: the flag as a factor, so that NaN stays NaN, as in Optax. */
+export const gate = (flag: Array, x: Array): Array => jnp.multiply(flag.astype(x.dtype), x);
 
 /** u + v, where zeros vanish. */
 export function plus(u: Update, v: Array): Array;
@@ -123,10 +168,24 @@ export function setToZero(): GradientTransformation {
 
 /**
  * A transformation without state, from a function of updates and parameters. As `optax.stateless`.
+ *
+ * @example
+ * const opt = optax.stateless((updates) => tree.map((u) => u.mul(2), updates));
  */
 export function stateless(f: (updates: Updates, params?: Params) => Updates): GradientTransformation {
   return { init: initEmptyState, update: (updates, _, params) => [f(updates, params), new EmptyState({})] };
 }
+
+/**
+ * A transformation without state, from a function of one update and, where they are given, its parameter. As
+ * `optax.stateless_with_tree_map`.
+ *
+ * @example
+ * const opt = optax.statelessWithTreeMap((u, p) => u.add(p.mul(0.1)));
+ */
+export const statelessWithTreeMap = (f: (update: Array, param: Array | undefined) => Update): GradientTransformation =>
+  stateless((updates, params) => (params === undefined || params === null
+    ? tree.map((u: Array) => f(u, undefined), materialize(updates)) : tree.map(f, materialize(updates), params)));
 
 /** Refuses a number that no optimizer can use; arrays, traced ones included, pass. */
 export function checkScalar<S extends ScalarOrSchedule | undefined>(where: string, name: string, value: S): S {

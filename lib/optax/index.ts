@@ -1,22 +1,31 @@
 /** `hokku/optax`: gradient transformations, schedules and losses, as Optax has them. */
 export {
-  EmptyState, ZeroUpdate, identity, isZeroUpdate, materialize, namedTuple, setToZero, stateless,
-  type GradientTransformation, type NamedTuple, type OptState, type Params, type Scalar, type ScalarOrSchedule, type Schedule, type Updates,
+  EmptyState, EmptyState as AdaptiveGradClipState, EmptyState as AddDecayedWeightsState, EmptyState as ClipByGlobalNormState, EmptyState as ClipState,
+  EmptyState as ScaleByTrustRatioState, EmptyState as ScaleState,
+  ZeroUpdate, identity, initEmptyState, isZeroUpdate, materialize, namedTuple, setToZero, stateless, statelessWithTreeMap, withExtraArgsSupport,
+  type ExtraArgs, type GradientTransformation, type GradientTransformationExtraArgs, type NamedTuple, type OptState, type Params, type Scalar, type ScalarOrSchedule,
+  type Schedule, type Updates,
 } from './base.js';
-export { adam, adamw, nadam, nadamw, sgd, type AdamWOptions, type SgdOptions } from './alias.js';
-export { clip, clipByGlobalNorm } from './clipping.js';
-export { PartitionState, chain, multiTransform, namedChain, partition, selectiveTransform, type ParamLabels } from './combine.js';
-export * as losses from './losses.js';
-export * from './losses.js';
-export { MaskedNode, MaskedState, freeze, masked, type Mask } from './masking.js';
-export { safeIncrement, safeInt32Increment } from './numerics.js';
-export * as schedules from './schedule.js';
-export * from './schedule.js';
+export { LookaheadParams, LookaheadState, lookahead } from './lookahead.js';
+export * as losses from './losses/index.js';
+export * from './losses/index.js';
+export { safeIncrement, safeInt32Increment, safeNorm, safeRootMeanSquares } from './numerics.js';
+export * from './optimizers/index.js';
+export * as projections from './projections.js';
+export * as schedules from './schedules/index.js';
+export * from './schedules/index.js';
+export * as transforms from './transforms/index.js';
+export * from './transforms/index.js';
+export { PartitionState as MultiTransformState } from './transforms/combining.js';
 export {
-  ScaleByAdamState, ScaleByScheduleState, TraceState, WeightDecaySchedule, addDecayedWeights, scale, scaleByAdam, scaleByLearningRate,
-  scaleBySchedule, scaleBySign, trace, type ScaleByAdamOptions,
-} from './transform.js';
-export { globalNorm } from './tree-math.js';
-export * as tree from './tree.js';
-export * as treeUtils from './tree-utils.js';
+  ScaleByScheduleState, centralize, normalizeByUpdateNorm, scale, scaleByLearningRate, scaleByParamBlockNorm, scaleByParamBlockRms, scaleBySchedule, scaleBySign,
+  scaleByTrustRatio, type ScaleByTrustRatioOptions,
+} from './transforms/scaling.js';
+export {
+  globalNorm, treeBiasCorrection as biasCorrection, treeUpdateInfinityMoment as updateInfinityMoment, treeUpdateMoment as updateMoment,
+  treeUpdateMomentPerElemNorm as updateMomentPerElemNorm,
+} from './tree/math.js';
+export { treeMapParams } from './tree/state.js';
+export * as tree from './tree/index.js';
+export * as treeUtils from './tree/utils.js';
 export { applyUpdates, incrementalUpdate, periodicUpdate } from './update.js';

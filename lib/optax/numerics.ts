@@ -1,8 +1,10 @@
-/** Counters that do not wrap around, after `optax._src.numerics`. */
+/** Norms that have a gradient at zero, and counters that do not wrap around, after `optax._src.numerics`. */
 import { numpy as jnp, type Array } from '../jax/index.js';
 import { isFloat } from '../jax/dtypes.js';
 import type { DType } from '../runtime/dtypes.js';
 import { TypeError } from '../runtime/errors.js';
+import { checkOptions } from '../runtime/options.js';
+import type { Scalar } from './base.js';
 
 const LARGEST: Partial<Record<DType, number | bigint>> = {
   int8: 127, int16: 32767, int32: 2147483647, int64: 2n ** 63n - 1n, uint8: 255, uint16: 65535, uint32: 4294967295, uint64: 2n ** 64n - 1n,
@@ -25,3 +27,24 @@ export function safeIncrement(count: Array): Array {
 
 /** The name that Optax used before `safeIncrement`. */
 export const safeInt32Increment = safeIncrement;
+
+/**
+ * max(‖x‖, minNorm), whose gradient where that is minNorm is zero and no NaN. As `optax.safe_norm`.
+ *
+ * @example
+ * const norm = optax.safeNorm(jnp.zeros([3]), 1e-6);
+ */
+export function safeNorm(x: Array, minNorm: Scalar, options?: { ord?: number | 'fro' | 'nuc' | null; axis?: number | readonly number[] | null; keepdims?: boolean }): Array {
+  const { ord = null, axis = null, keepdims = false } = checkOptions('optax.safeNorm', options, ['ord', 'axis', 'keepdims']);
+  const norm = jnp.linalg.norm(x, { ord, axis, keepdims: true } as never);
+  const small = jnp.lessEqual(norm, minNorm);
+  const masked = jnp.linalg.norm(jnp.where(small, jnp.onesLike(x), x), { ord, axis, keepdims } as never);
+  return jnp.where(keepdims ? small : jnp.squeeze(small, { axis }), minNorm, masked);
+}
+
+/** max(√mean(x²), minRms), whose gradient where that is minRms is zero. As `optax.safe_root_mean_squares`. */
+export function safeRootMeanSquares(x: Array, minRms: Scalar): Array {
+  const rms = jnp.sqrt(jnp.mean(jnp.square(x)));
+  const small = jnp.lessEqual(rms, minRms);
+  return jnp.where(small, minRms, jnp.sqrt(jnp.mean(jnp.square(jnp.where(small, jnp.onesLike(x), x)))));
+}

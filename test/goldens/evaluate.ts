@@ -118,7 +118,7 @@ function made(name: string | undefined, value: Any): Any {
 }
 
 function placed(callee: string | undefined, e: Any, go: (x: Any) => Any): unknown[] {
-  const args = (e.args ?? []).map(go);
+  const args = (e.args ?? []).map((a: Any, i: number) => (e.names?.[i] === 'cosine_kwargs' ? go(a).map(options) : go(a)));
   const kwargs = Object.entries(e.kwargs ?? {}).map(([k, v]): [string, unknown] => [k, k.endsWith('_config') ? options(go(v)) : go(v)]);
   return placeArguments({ callee, args, kwargs, names: e.names, required: e.required });
 }

@@ -2,10 +2,10 @@
  * Values that depend on how many updates have been made, after `optax.schedules`. Each is a function of the count (an int32
  * scalar, traced or not) and is computed in the graph.
  */
-import { numpy as jnp, type Array } from '../jax/index.js';
-import { ValueError } from '../runtime/errors.js';
-import { checkOptions } from '../runtime/options.js';
-import { checkScalar, type Scalar, type Schedule } from './base.js';
+import { numpy as jnp, type Array } from '../../jax/index.js';
+import { ValueError } from '../../runtime/errors.js';
+import { checkOptions } from '../../runtime/options.js';
+import { checkScalar, type Scalar, type Schedule } from '../base.js';
 
 const asFloat = (x: Scalar): Array => jnp.asarray(x, { dtype: 'float32' });
 

@@ -1,10 +1,10 @@
 /** Transformations made of transformations, after `optax.transforms._combining`. */
-import { tree } from '../jax/index.js';
-import { ValueError } from '../runtime/errors.js';
-import { nearestName } from '../runtime/nearest.js';
-import { checkTransformation, namedTuple, setToZero, type GradientTransformation, type OptState, type Params } from './base.js';
-import { describe, describeOneOf } from './describe.js';
-import { mapPrefix, masked, type Mask } from './masking.js';
+import { tree } from '../../jax/index.js';
+import { ValueError } from '../../runtime/errors.js';
+import { nearestName } from '../../runtime/nearest.js';
+import { checkTransformation, namedTuple, setToZero, type GradientTransformation, type OptState, type Params } from '../base.js';
+import { describe, describeOneOf } from '../describe.js';
+import { mapPrefix, masked, type Mask, type MaskedOptions } from './masking.js';
 
 /**
  * Applies transformations one after another; the state is the list of their states. As `optax.chain`.
@@ -65,8 +65,9 @@ export type ParamLabels = any | ((params: Params) => any);
  *
  * @param transforms by label
  * @param paramLabels the labels: a tree like the parameters or a prefix of them, or a function that gives one
+ * @param options `maskCompatibleExtraArgs`: extra arguments that are trees like the parameters are split too
  */
-export function multiTransform(transforms: Record<string, GradientTransformation>, paramLabels: ParamLabels): GradientTransformation {
+export function multiTransform(transforms: Record<string, GradientTransformation>, paramLabels: ParamLabels, options?: MaskedOptions): GradientTransformation {
   const groups = Object.keys(transforms);
   for (const group of groups) checkTransformation(`optax.multiTransform, label '${group}'`, transforms[group]);
   const resolve = (like: unknown): unknown => {
@@ -79,7 +80,7 @@ export function multiTransform(transforms: Record<string, GradientTransformation
     return labels;
   };
   const only = (group: string, labels: unknown): GradientTransformation =>
-    masked(transforms[group]!, mapPrefix('optax.multiTransform', (label) => String(label) === group, labels));
+    masked(transforms[group]!, mapPrefix('optax.multiTransform', (label) => String(label) === group, labels), options);
   return describe({
     init(params) {
       const labels = resolve(params);
@@ -95,13 +96,16 @@ export function multiTransform(transforms: Record<string, GradientTransformation
       return [updates, new PartitionState({ innerStates: Object.fromEntries(states) })];
     },
   }, describeOneOf('multiTransform', groups.map((group) => transforms[group]), (parts) =>
-    multiTransform(Object.fromEntries(groups.map((group, i) => [group, parts[i]])), paramLabels)));
+    multiTransform(Object.fromEntries(groups.map((group, i) => [group, parts[i]!])), paramLabels, options)));
 }
 /** Optax's newer name of `multiTransform`. */
 export const partition = multiTransform;
 
 /**
  * Applies `optimizer` where the mask is false and freezes the parameters where it is true. As `optax.selective_transform`.
+ *
+ * @example
+ * const opt = optax.selectiveTransform(optax.adam(1e-3), { freezeMask: { linear: true } });
  */
 export function selectiveTransform(optimizer: GradientTransformation, { freezeMask }: { freezeMask: Mask }): GradientTransformation {
   const labels = mapPrefix<boolean>('optax.selectiveTransform', (m) => (m ? 'freeze' : 'train'), freezeMask);

@@ -1,11 +1,15 @@
 /** Applying a transformation to a part of the parameters, after `optax.transforms._masking` and `_freezing`. */
-import { tree } from '../jax/index.js';
-import { ValueError } from '../runtime/errors.js';
-import { describe, describeOneOf } from './describe.js';
-import { checkTransformation, namedTuple, setToZero, type GradientTransformation, type OptState, type Params } from './base.js';
+import { tree } from '../../jax/index.js';
+import { ValueError } from '../../runtime/errors.js';
+import { checkOptions } from '../../runtime/options.js';
+import { describe, describeOneOf } from '../describe.js';
+import { checkTransformation, namedTuple, setToZero, type GradientTransformation, type OptState, type Params } from '../base.js';
+import { ParamsPlaceholder } from '../tree/state.js';
 
 /** A tree of booleans (or one whose leaves stand for whole subtrees), or a function that gives one. */
 export type Mask = any | ((params: Params) => any);
+
+export interface MaskedOptions { maskCompatibleExtraArgs?: boolean }
 
 export const MaskedState = namedTuple<{ innerState: OptState }>('MaskedState', ['innerState']);
 
@@ -36,20 +40,25 @@ function resolve(mask: Mask, like: unknown): unknown {
  *
  * @param inner what to apply
  * @param mask a tree of booleans like the parameters or a prefix of them, or a function that gives one for parameters or updates
+ * @param options `maskCompatibleExtraArgs`: extra arguments that are trees like the parameters are masked too
  */
-export function masked(inner: GradientTransformation, mask: Mask): GradientTransformation {
+export function masked(inner: GradientTransformation, mask: Mask, options?: MaskedOptions): GradientTransformation {
+  const { maskCompatibleExtraArgs = false } = checkOptions('optax.masked', options, ['maskCompatibleExtraArgs']);
   checkTransformation('optax.masked', inner);
   const choose = (markers: unknown, x: unknown) => mapPrefix<boolean>('optax.masked', (m, part) => (m ? part : new MaskedNode({})), markers, x);
   return describe({
-    init: (params) => new MaskedState({ innerState: inner.init(choose(resolve(mask, params), params)) }),
+    init: (params) => new MaskedState({ innerState: inner.init(params instanceof ParamsPlaceholder ? params : choose(resolve(mask, params), params)) }),
     update(updates, state, params, extraArgs) {
       const markers = resolve(mask, updates);
+      const like = tree.structure(updates).key;
+      const extra = maskCompatibleExtraArgs && extraArgs
+        ? Object.fromEntries(Object.entries(extraArgs).map(([k, x]) => [k, tree.structure(x).key === like ? choose(markers, x) : x])) : extraArgs;
       const [inside, innerState] = inner.update(
-        choose(markers, updates), state.innerState, params === undefined || params === null ? undefined : choose(markers, params), extraArgs);
+        choose(markers, updates), state.innerState, params === undefined || params === null ? undefined : choose(markers, params), extra);
       const merged = mapPrefix<boolean>('optax.masked', (m, changed, old) => (m ? changed : old), markers, inside, updates);
       return [merged, new MaskedState({ innerState })];
     },
-  }, describeOneOf('masked', [inner], ([part]) => masked(part, mask)));
+  }, describeOneOf('masked', [inner], ([part]) => masked(part!, mask, options)));
 }
 
 /**
