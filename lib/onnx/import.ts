@@ -42,8 +42,8 @@ export interface ApplyOptions {
   until?: string | readonly string[];
 }
 
-/** An array for a model with one input, else arrays by the inputs' names. */
-export type Inputs = Array | Readonly<Record<string, Array>>;
+/** An array for a model with one input, else arrays by the inputs' names; a list of arrays for a sequence. */
+export type Inputs = Array | Readonly<Record<string, Array | readonly Array[] | null>>;
 
 export interface ImportedModel {
   /**
@@ -111,7 +111,8 @@ function lookUp(map: Params | State, { module, name, tensor }: Parameter, where:
   return value;
 }
 
-function inputArray(port: Port, given: unknown): NDArray {
+function inputArray(port: Port, given: unknown): Value {
+  if (port.dtype === 'sequence' || port.dtype === 'optional') return sequenceOf(port, given);
   const x = toArrayLeaf(given, `apply: the input '${port.name}'`);
   const wanted = port.dtype as DType;
   const fits = x.dtype === wanted || x instanceof Scalar || (isFloat(x.dtype) && isFloat(wanted)) || (isInteger(x.dtype) && isInteger(wanted));
@@ -124,7 +125,7 @@ function inputArray(port: Port, given: unknown): NDArray {
   return x instanceof Scalar || (isInteger(x.dtype) && x.dtype !== wanted) ? convertElementType(x, wanted, false) : x;
 }
 
-interface Bound { readonly declared: Port['dtype']; readonly x: NDArray }
+interface Bound { readonly declared: Port['dtype']; readonly x: Value }
 
 const listOf = (x: string | readonly string[]): readonly string[] => (typeof x === 'string' ? [x] : x);
 const APPLY_OPTIONS = ['state', 'rng', 'training', 'until'] as const;
@@ -187,7 +188,7 @@ export function importModel(from: string | Uint8Array, options?: ImportOptions):
     const float = floatOf(arrays.values());
     if (!caches.has(float)) caches.set(float, new Map());
     const scope = new Scope(null, constants, caches.get(float)!, float);
-    for (const [name, { declared, x }] of arrays) scope.set(name, isFloat(x.dtype) ? convertElementType(x, declared === 'float32' ? float : (declared as DType) ?? x.dtype) : x);
+    for (const [name, { declared, x }] of arrays) scope.set(name, !(x instanceof Sequence) && isFloat(x.dtype) ? convertElementType(x as NDArray, declared === 'float32' ? float : (declared as DType) ?? x.dtype) : x);
     const next = new Map<string, NDArray>();
     let draws = 0;
     runPlan(plan, scope, {
@@ -201,7 +202,7 @@ export function importModel(from: string | Uint8Array, options?: ImportOptions):
     const value = (name: string): any => {
       const v = scope.get(name);
       if (!v) throw new FileFormatError(`${model.source.name} does not make '${name}'.`);
-      return v instanceof Sequence ? v.items.map(arrayOf) : arrayOf(v);
+      return plain(v);
     };
     const asked = stop === undefined ? ends : listOf(stop);
     const result = asked.length === 1 ? value(wanted[0]) : record(asked.map((name, i) => [name, value(wanted[i])] as const));
@@ -222,7 +223,7 @@ export function importModel(from: string | Uint8Array, options?: ImportOptions):
 }
 
 /** The inputs by name, checked. */
-function* bindInputs(ports: readonly Port[], inputs: Inputs, needed: ReadonlySet<string>): Generator<readonly [Port, NDArray]> {
+function* bindInputs(ports: readonly Port[], inputs: Inputs, needed: ReadonlySet<string>): Generator<readonly [Port, Value]> {
   const wanted = ports.filter((p) => needed.has(p.name));
   if (isArray(inputs) || ArrayBuffer.isView(inputs)) {
     if (ports.length !== 1 && wanted.length !== 1) throw new TypeError(`apply: the model has ${ports.length} inputs, ${ports.map((p) => p.name).join(', ')}: give them by name, { ${ports[0]?.name ?? ''}: … }.`);
@@ -240,9 +241,22 @@ function* bindInputs(ports: readonly Port[], inputs: Inputs, needed: ReadonlySet
   }
 }
 
+/** A list of arrays for a sequence; an array, a list or null for an optional. */
+function sequenceOf(port: Port, given: unknown): Sequence {
+  const items = (list: readonly unknown[]): Value[] => list.map((x) => toArrayLeaf(x, `apply: the input '${port.name}'`));
+  if (port.dtype === 'sequence') {
+    if (!globalThis.Array.isArray(given)) throw new TypeError(`apply: the input '${port.name}' is a sequence: give a list of arrays.`);
+    return new Sequence(items(given));
+  }
+  return new Sequence(given === null ? [] : [globalThis.Array.isArray(given) ? new Sequence(items(given)) : toArrayLeaf(given, 'apply')], true);
+}
+
+/** As the caller sees it: a sequence is a list, an optional without its element null. */
+const plain = (v: Value): any => (!(v instanceof Sequence) ? arrayOf(v) : !v.optional ? v.items.map(plain) : v.items.length ? plain(v.items[0]) : null);
+
 const FLOATS: readonly DType[] = ['float16', 'bfloat16', 'float32', 'float64'];
 /** The type that stands for float32: that of the arrays in the place of such tensors, the widest if they differ. */
 function floatOf(arrays: Iterable<Bound>): DType {
-  const types = [...arrays].flatMap(({ declared, x }) => (declared === 'float32' ? [x.dtype] : []));
+  const types = [...arrays].flatMap(({ declared, x }) => (declared === 'float32' ? [(x as NDArray).dtype] : []));
   return types.reduce<DType>((a, b) => (FLOATS.indexOf(b) > FLOATS.indexOf(a) ? b : a), types[0] ?? 'float32');
 }

@@ -29,29 +29,32 @@ function attention(c: Call): (Array | null)[] {
   const scale = Math.sqrt(c.float('scale', 1 / Math.sqrt(q.shape[3])));
   const scores = products(lax.mul(q, scale), lax.mul(shared(k, heads), scale));
   const [queries, keys] = scores.shape.slice(2);
-  const mask = c.opt(3);
-  const steps: Array[] = [scores];
-  let now = scores;
-  const push = (x: Array): void => { now = x; steps.push(x); };
-  const mode = c.int('qk_matmul_output_mode', 0);
   const cap = c.float('softcap', 0);
-  const add = (): void => {
-    let x = now;
+  const soft = cap > 0 ? lax.mul(lax.tanh(lax.div(scores, cap)), cap) : scores;
+  const lengths = c.opt(6);
+  // How many keys there are before the first query: of earlier calls, or what is left of a cache, for each row by itself.
+  const offset = c.has(4) ? jnp.array(BigInt(past)) : lengths ? lax.sub(lax.reshape(lengths, [lengths.size, 1, 1, 1]), queries) : jnp.array(0n);
+  // Key less query: 0 is the key in the query's own place.
+  const ahead = lax.sub(lax.broadcastedIota('int64', [queries, keys], 1), lax.add(lax.broadcastedIota('int64', [queries, keys], 0), offset));
+  let now = soft;
+  const mask = c.opt(3);
+  if (mask) {
+    const missing = keys - mask.shape[mask.ndim - 1];
     // A mask of fewer keys says that the others are not there.
-    const wide = mask && (mask.shape[mask.ndim - 1] === keys ? mask : lax.pad(mask, mask.dtype === 'bool' ? jnp.array(false) : jnp.full([], -Infinity, { dtype: mask.dtype }), mask.shape.map((d, i): [number, number, number] => [0, i === mask.ndim - 1 ? keys - d : 0, 0])));
-    if (wide) x = wide.dtype === 'bool' ? masked(x, wide) : lax.add(x, lax.convertElementType(wide, x.dtype));
-    if (c.int('is_causal', 0)) x = masked(x, causal(queries, keys, past));
-    if (c.has(6)) x = masked(x, lax.lt(lax.iota('int64', keys), lax.reshape(c.x(6), [c.x(6).size, 1, 1, 1])));
-    push(x);
-  };
-  const soft = (): void => push(cap > 0 ? lax.mul(lax.tanh(lax.div(now, cap)), cap) : now);
-  if (c.version >= 24) { soft(); add(); } else { add(); soft(); }
+    const wide = lax.pad(mask, mask.dtype === 'bool' ? jnp.array(false) : jnp.full([], -Infinity, { dtype: mask.dtype }), mask.shape.map((_, i): [number, number, number] => [0, i === mask.ndim - 1 ? missing : 0, 0]));
+    now = wide.dtype === 'bool' ? masked(now, wide) : lax.add(now, lax.convertElementType(wide, now.dtype));
+  }
+  if (c.int('is_causal', 0)) now = masked(now, lax.le(ahead, 0n));
+  const [left, right] = [c.int('left_window_size', -1), c.int('right_window_size', -1)];
+  if (left >= 0) now = masked(now, lax.ge(ahead, BigInt(-left)));
+  if (right >= 0) now = masked(now, lax.le(ahead, BigInt(right)));
+  if (lengths) now = masked(now, lax.lt(lax.iota(lengths.dtype, keys), lax.reshape(lengths, [lengths.size, 1, 1, 1])));
   const dead = lax.eq(lax.reduceMax(now, [3]), jnp.full([], -Infinity, { dtype: now.dtype }));
   const raw = nn.softmax(now, { axis: -1 });
   // A query that may see nothing gets nothing.
   const p = lax.select(jnp.broadcastTo(lax.expandDims(dead, [3]), raw.shape), c.scalar(0, raw), raw);
   const y = weighted(lax.convertElementType(p, v.dtype), shared(v, heads));
-  return [flat ? together(y) : y, present, presentValue, mode === 3 ? p : steps[Math.min(mode, 2)]];
+  return [flat ? together(y) : y, present, presentValue, [scores, soft, now, p][c.int('qk_matmul_output_mode', 0)]];
 }
 
 /** Turns pairs of features by angles: x cos - y sin, y cos + x sin. cos and sin: [batch, length, size / 2]. x: [batch, heads, length, size]. */
@@ -63,8 +66,7 @@ function rotated(x: Array, cos: Array, sin: Array, interleaved: boolean): Array 
   const pairs = interleaved ? lax.reshape(turned, [...turned.shape.slice(0, 3), half, 2]) : lax.reshape(turned, [...turned.shape.slice(0, 3), 2, half]);
   const axis = interleaved ? 4 : 3;
   const [a, b] = [0, 1].map((i) => lax.squeeze(lax.sliceInDim(pairs, i, i + 1, { axis }), [axis]));
-  const [cc, ss] = [c, s].map((v) => lax.transpose(v, v.ndim === 4 ? [0, 2, 1, 3] : [...v.shape.keys()]));
-  const [re, im] = [lax.sub(lax.mul(a, cc), lax.mul(b, ss)), lax.add(lax.mul(a, ss), lax.mul(b, cc))];
+  const [re, im] = [lax.sub(lax.mul(a, c), lax.mul(b, s)), lax.add(lax.mul(a, s), lax.mul(b, c))];
   const out = lax.reshape(lax.stack([re, im], { axis }), turned.shape);
   return size === 2 * half ? out : lax.concatenate([out, lax.sliceInDim(x, 2 * half, size, { axis: 3 })], 3);
 }
@@ -173,7 +175,31 @@ function embedLayerNorm(c: Call): (Array | null)[] {
   return [layerNorm(sum, c.x(5), c.opt(6), 2, c.float('epsilon', 1e-12))[0], lengths, sum];
 }
 
-export const ATTENTION: Operators = { Attention: attention, RotaryEmbedding: rotary(false) };
+/** A state of keys times values that every step reads, forgets and writes (version 27 on). */
+function linearAttention(c: Call): Array[] {
+  const [heads, kvHeads] = [c.int('q_num_heads', 1), c.int('kv_num_heads', 1)];
+  const rule = c.text('update_rule', 'gated_delta');
+  // [length, batch, heads, size]
+  const steps = (i: number, n: number): Array => { const x = c.x(i); return lax.transpose(lax.reshape(x, [x.shape[0], x.shape[1], n, dims.div(x.shape[2], n)]), [1, 0, 2, 3]); };
+  const [q, k, v] = [steps(0, heads), steps(1, kvHeads), steps(2, kvHeads)];
+  const [length, batch, , size] = q.shape;
+  const gated = rule.startsWith('gated');
+  const delta = rule.endsWith('delta');
+  const rates = delta ? steps(5, c.x(5).shape[2] === 1 ? 1 : kvHeads) : null;
+  const xs = [q, k, v, ...(gated ? [lax.exp(steps(4, kvHeads))] : []), ...(rates ? [rates] : [])];
+  const start = c.opt(3) ?? jnp.zeros([batch, kvHeads, size, v.shape[3]], { dtype: q.dtype });
+  const read = (state: Array, key: Array): Array => lax.dotGeneral(key, state, [[[2], [2]], [[0, 1], [0, 1]]]);
+  const [last, ys] = lax.scan((before: Array, [query, key, value, ...rest]: Array[]) => {
+    const kept = gated ? lax.mul(before, lax.expandDims(rest[0], [3])) : before;
+    const news = delta ? lax.mul(rest[rest.length - 1], lax.sub(value, read(kept, key))) : value;
+    const state = lax.add(kept, lax.mul(lax.expandDims(key, [3]), lax.expandDims(news, [2])));
+    return [state, read(kvHeads === heads ? state : jnp.repeat(state, heads / kvHeads, { axis: 1 }), query)];
+  }, start, xs);
+  const y = lax.mul(ys as Array, c.float('scale', 0) || 1 / Math.sqrt(size));
+  return [lax.reshape(lax.transpose(y, [1, 0, 2, 3]), [batch, length, heads * v.shape[3]]), last as Array];
+}
+
+export const ATTENTION: Operators = { Attention: attention, RotaryEmbedding: rotary(false), LinearAttention: linearAttention };
 
 const eps = (c: Call): number => c.float('epsilon', 1e-5);
 const last = (x: Array): number => x.ndim - 1;

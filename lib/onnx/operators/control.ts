@@ -115,6 +115,13 @@ function scan(c: Call): Value[] {
   })];
 }
 
+/** The body for each element of the first sequence; other sequences go along, arrays stay. */
+function sequenceMap(c: Call): Sequence[] {
+  const { items } = c.sequence(0);
+  const rows = items.map((item, k) => c.run.graph(c.graph('body'), [item, ...c.inputs.slice(1).map((_, i) => { const v = c.value(i + 1); return v instanceof Sequence ? v.items[k] : v; })]));
+  return c.node.outputs.map((_, o) => new Sequence(rows.map((row) => row[o])));
+}
+
 const place = (c: Call, n: number, i: number): number => { const at = Number(c.number(i)); return at < 0 ? at + n : at; };
 
 function splitToSequence(c: Call): Sequence {
@@ -134,7 +141,8 @@ function concatFromSequence(c: Call): Array {
 }
 
 export const CONTROL: Operators = {
-  If: { run: branch }, Loop: { run: loop, statics: [0, 1] }, Scan: { run: scan },
+  If: { run: branch }, Loop: { run: loop, statics: [0, 1] }, Scan: { run: scan, refuses: (node) => (node.version < 9 ? 'its form before version 9 is not supported' : undefined) },
+  SequenceMap: sequenceMap,
   SequenceConstruct: (c) => new Sequence(c.inputs.map((_, i) => c.value(i))), SequenceEmpty: () => new Sequence([]),
   SequenceAt: (c) => { const { items } = c.sequence(0); return items[place(c, items.length, 1)]; },
   SequenceInsert: (c) => { const items = [...c.sequence(0).items]; items.splice(c.has(2) ? place(c, items.length, 2) : items.length, 0, c.value(1)); return new Sequence(items); },

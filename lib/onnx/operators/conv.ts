@@ -32,6 +32,17 @@ export function conv(c: Call): Array {
   return withBias(lax.convGeneralDilated(x, w, strides, pads, { rhsDilation: dilations, featureGroupCount: c.int('group', 1) }), c.opt(2));
 }
 
+/** A convolution of each feature by itself, over what lies behind; the last places are kept for the next call (version 27 on). */
+function causalConv(c: Call): Array[] {
+  const [x, w] = [c.x(0), c.x(1)];
+  const reach = w.shape[2] - 1;
+  const past = c.opt(3) ?? jnp.zeros([x.shape[0], x.shape[1], reach], { dtype: x.dtype });
+  const seen = lax.concatenate([past, x], 2);
+  const y = withBias(lax.convGeneralDilated(seen, w, [1], [[0, 0]], { featureGroupCount: x.shape[1] }), c.opt(2));
+  const length = seen.shape[2];
+  return [c.text('activation', 'none') === 'none' ? y : lax.mul(y, lax.logistic(y)), lax.sliceInDim(seen, length - reach, length, { axis: 2 })];
+}
+
 /** The mirror image of a convolution: its input spread out by the strides, under the kernel turned around. */
 function convTranspose(c: Call): Array {
   const [x, w] = [c.x(0), c.x(1)];
@@ -47,7 +58,9 @@ function convTranspose(c: Call): Array {
   let pads = pairs(c.list('pads') ?? globalThis.Array<number>(2 * n).fill(0));
   if (wanted || auto === 'SAME_UPPER' || auto === 'SAME_LOWER') {
     pads = space.map((d, i): [number, number] => {
-      const total = Math.max(0, strides[i] * (d - 1) + more[i] + reach[i] - (wanted?.[i] ?? d * strides[i]));
+      const total = strides[i] * (d - 1) + more[i] + reach[i] - (wanted?.[i] ?? d * strides[i]);
+      // More than there is: the end stays empty.
+      if (total < 0) return [0, total];
       const less = Math.floor(total / 2);
       return auto === 'SAME_UPPER' ? [less, total - less] : [total - less, less];
     });
@@ -178,7 +191,7 @@ function col2Im(c: Call): Array {
 }
 
 export const CONV: Operators = {
-  Conv: conv, ConvTranspose: convTranspose, MaxPool: maxPool, AveragePool: averagePool, LpPool: lpPool,
+  Conv: conv, CausalConvWithState: causalConv, ConvTranspose: convTranspose, MaxPool: maxPool, AveragePool: averagePool, LpPool: lpPool,
   GlobalAveragePool: overSpace((x, axis) => jnp.mean(x, { axis, keepdims: true })), GlobalMaxPool: kept(lax.reduceMax),
   GlobalLpPool: (c) => { const p = c.int('p', 2); return kept((x, axes) => root(lax.reduceSum(power(x, p), axes), p))(c); },
   MaxUnpool: { run: maxUnpool, statics: [2] }, Col2Im: { run: col2Im, statics: [1, 2] },

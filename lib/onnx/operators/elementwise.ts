@@ -1,7 +1,7 @@
 /** Operators that work element by element. */
 import { lax, nn, numpy as jnp, type Array } from '../../jax/index.js';
 import { dtypeOf } from '../tensors.js';
-import { isFloat, isUnsigned, type DType } from '../../jax/dtypes.js';
+import { DTYPES, isFloat, isUnsigned, type DType } from '../../jax/dtypes.js';
 import { Known } from '../values.js';
 import type { Call, Operators } from '../call.js';
 
@@ -24,8 +24,8 @@ function pow(c: Call): Array {
   return jnp.power(x, lax.convertElementType(by, x.dtype));
 }
 
-/** Integers divide towards zero. */
-const mod = (c: Call): Array => (c.int('fmod', 0) === 1 || isFloat(c.x(0).dtype) ? lax.rem(c.x(0), c.x(1)) : jnp.mod(c.x(0), c.x(1)));
+/** C's remainder, or Python's. */
+const mod = (c: Call): Array => (c.int('fmod', 0) === 1 ? lax.rem(c.x(0), c.x(1)) : jnp.mod(c.x(0), c.x(1)));
 
 function clip(c: Call): Array {
   const x = c.x(0);
@@ -41,12 +41,16 @@ function cast(x: Array, to: DType): Array {
   return lax.convertElementType(x, to);
 }
 
-const bits = (dtype: DType): number => ({ uint8: 8, uint16: 16, uint32: 32, uint64: 64 } as Record<string, number>)[dtype] ?? 0;
 function bitShift(c: Call): Array {
   const [x, y] = [c.x(0), c.x(1)];
-  if (!isUnsigned(x.dtype)) throw c.fail(`shifts bits of ${x.dtype}; only unsigned integers are shifted`);
-  const shifted = (c.text('direction', 'LEFT') === 'LEFT' ? lax.shiftLeft : lax.shiftRightLogical)(x, y);
-  return lax.select(lax.lt(y, c.scalar(bits(x.dtype), x)), shifted, c.scalar(0, x));
+  const width = c.scalar(8 * DTYPES[x.dtype].size, y);
+  const left = c.text('direction', 'LEFT') === 'LEFT';
+  const inside = isUnsigned(x.dtype) ? lax.lt(y, width) : lax.bitwiseAnd(lax.ge(y, c.scalar(0, y)), lax.lt(y, width));
+  const by = lax.select(inside, y, c.scalar(0, y));
+  const shifted = left ? lax.shiftLeft(x, by) : isUnsigned(x.dtype) ? lax.shiftRightLogical(x, by) : lax.shiftRightArithmetic(x, by);
+  // All bits shifted out leave what the sign fills in.
+  const gone = left || isUnsigned(x.dtype) ? c.scalar(0, x) : lax.select(lax.lt(x, c.scalar(0, x)), c.scalar(-1, x), c.scalar(0, x));
+  return lax.select(inside, shifted, gone);
 }
 
 function prelu(c: Call): Array {
@@ -82,6 +86,7 @@ export const ELEMENTWISE: Operators = {
   Erf: unary(inFloat(lax.erf)), Sigmoid: unary(lax.logistic), Relu: unary((x) => (isFloat(x.dtype) ? nn.relu(x) : lax.max(x, 0))), Softplus: unary(nn.softplus), Softsign: unary(nn.softSign), Mish: unary(nn.mish),
   HardSwish: unary((x) => lax.mul(x, hardSigmoid(x, 1 / 6, 0.5))), Gelu: gelu,
   Swish: (c) => { const x = c.x(0); const alpha = c.float('alpha', 1); return lax.mul(x, lax.logistic(alpha === 1 ? x : lax.mul(x, alpha))); },
+  SwiGLU: (c) => { const a = c.x(0); const alpha = c.float('alpha', 1); return lax.mul(lax.mul(a, lax.logistic(alpha === 1 ? a : lax.mul(a, alpha))), c.x(1)); },
   LeakyRelu: (c) => nn.leakyRelu(c.x(0), { negativeSlope: c.float('alpha', 0.01) }),
   Elu: (c) => nn.elu(c.x(0), { alpha: c.float('alpha', 1) }),
   Celu: (c) => nn.celu(c.x(0), { alpha: c.float('alpha', 1) }),

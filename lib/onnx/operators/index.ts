@@ -15,12 +15,13 @@ import { RECURRENT } from './recurrent.js';
 import { REDUCE } from './reduce.js';
 import { RESIZE } from './resize.js';
 import { SHAPE } from './shape.js';
+import { SIGNAL } from './signal.js';
 
 const families = (...all: readonly Operators[]): ReadonlyMap<string, Operator> =>
   new Map(all.flatMap((family) => Object.entries(family).map(([name, o]) => [name, typeof o === 'function' ? { run: o } : o] as const)));
 
 const TABLE: ReadonlyMap<string, ReadonlyMap<string, Operator>> = new Map([
-  ['', families(ELEMENTWISE, SHAPE, REDUCE, LINEAR, CONV, NORM, RECURRENT, CONTROL, QUANTIZATION, RESIZE, RANDOM, LOSSES, ATTENTION, UNOFFICIAL)],
+  ['', families(ELEMENTWISE, SHAPE, REDUCE, LINEAR, CONV, NORM, RECURRENT, CONTROL, QUANTIZATION, RESIZE, RANDOM, LOSSES, ATTENTION, SIGNAL, UNOFFICIAL)],
   ['com.microsoft', families(MICROSOFT)],
 ]);
 

@@ -22,8 +22,8 @@ const empty = (x: Array, axes: readonly number[]): boolean => axes.some((a) => d
 
 const sum = (x: Array, axis: number[], keepdims: boolean): Array => keep(x, axis, lax.reduceSum(x, axis), keepdims);
 const extremum = (f: (x: Array, axes: number[]) => Array, neutral: number) => (x: Array, axes: number[], keepdims: boolean): Array => {
-  if (empty(x, axes)) return jnp.full(x.shape.flatMap((d, i) => (axes.includes(i) ? (keepdims ? [1] : []) : [d])), neutral, { dtype: x.dtype });
-  if (x.dtype === 'bool') return lax.convertElementType(keep(x, axes, f(lax.convertElementType(x, 'int32'), axes), keepdims), 'bool');
+  if (empty(x, axes) && x.dtype !== 'bool') return jnp.full(x.shape.flatMap((d, i) => (axes.includes(i) ? (keepdims ? [1] : []) : [d])), neutral, { dtype: x.dtype });
+  if (x.dtype === 'bool') return lax.eq(extremum(f, neutral < 0 ? 0 : 1)(lax.convertElementType(x, 'int32'), axes, keepdims), 1);
   return keep(x, axes, f(x, axes), keepdims);
 };
 const mean = (x: Array, axis: number[], keepdims: boolean): Array => (isFloat(x.dtype) ? jnp.mean(x, { axis, keepdims }) : lax.div(sum(x, axis, keepdims), dims.size(axis.map((a) => x.shape[a]))));

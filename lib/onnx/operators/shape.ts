@@ -259,7 +259,8 @@ function spaceToDepth(c: Call): Array {
   const x = c.x(0);
   const b = c.int('blocksize', 1);
   const [n, d, h, w] = x.shape;
-  const parts = lax.transpose(lax.reshape(x, [n, d, dims.div(h, b), b, dims.div(w, b), b]), [0, 3, 5, 1, 2, 4]);
+  const order = c.text('mode', 'DCR') === 'DCR' ? [0, 3, 5, 1, 2, 4] : [0, 1, 3, 5, 2, 4];
+  const parts = lax.transpose(lax.reshape(x, [n, d, dims.div(h, b), b, dims.div(w, b), b]), order);
   return lax.reshape(parts, [n, dims.mul(d, b * b), dims.div(h, b), dims.div(w, b)]);
 }
 
