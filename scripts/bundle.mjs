@@ -9,7 +9,7 @@ rmSync('dist/bundle', { recursive: true, force: true });
 await build({
   entryPoints: {
     hokku: 'dist/lib/index.js', jax: 'dist/lib/jax/index.js', optax: 'dist/lib/optax/index.js',
-    training: 'dist/lib/training/index.js', plot: 'dist/lib/plot/index.js',
+    training: 'dist/lib/training/index.js', plot: 'dist/lib/plot/index.js', onnx: 'dist/lib/onnx/index.js',
   },
   outdir: 'dist/bundle', bundle: true, splitting: true, format: 'esm', platform: 'node', target: 'node20', packages: 'external',
   keepNames: true, sourcemap: true, logLevel: 'warning',
