@@ -71,5 +71,3 @@ export {
 } from './haiku/transform.js';
 export type { Initializer, ModuleInstance, ModuleInstance as ModuleProtocol, MutableParams, MutableState, Params, RngLike, State, SupportsCall } from './haiku/types.js';
 export { selector, type Predicate, type Selection, type Selector } from './runtime/patterns.js';
-export { selector, type Predicate, type Selection, type Selector } from './runtime/patterns.js';
-export type { Initializer, ModuleInstance, MutableParams, MutableState, Params, RngLike, State } from './haiku/types.js';

@@ -10,7 +10,7 @@ import type { Params, State } from '../haiku/types.js';
 import { FileFormatError, ShapeError, TypeError, ValueError } from '../runtime/errors.js';
 import { nearest } from '../runtime/nearest.js';
 import { checkOptions } from '../runtime/options.js';
-import { select, type Trainable } from '../training/specification.js';
+import { select, type Trainable } from '../training/trainable.js';
 import { notDerivable, unsupportedIn } from './check.js';
 import { UnsupportedOperators } from './errors.js';
 import { Scope, planOf, runPlan } from './evaluate.js';
@@ -162,7 +162,7 @@ export function importModel(from: string | Uint8Array, options?: ImportOptions):
   const params = mapOf(parameters);
   const state = mapOf(statistics) as State;
   if (trainable !== undefined) {
-    const [chosen] = select(trainable, params);
+    const { trainable: chosen } = select(trainable, params);
     const trains = parameters.filter((p) => Object.hasOwn(chosen, p.module) && Object.hasOwn(chosen[p.module], p.name)).map((p) => p.initializer);
     const opaque = notDerivable(whole.map((s) => s.node), new Set(trains), quantization === 'straightThrough');
     if (opaque.length) throw new UnsupportedOperators(`${model.source.name} cannot be trained so: no derivative passes ${opaque.length === 1 ? 'a node' : `${opaque.length} nodes`} behind what trains`, opaque);
