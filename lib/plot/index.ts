@@ -1,5 +1,6 @@
 /** hokku/plot: pictures of parameters, programs, and values over steps. */
 export { GraphvizMissingError, graphToSvg } from './graph.js';
+/** hokku/plot: pictures of parameters, and of values over steps. */
 export { curves, type CurvesOptions, type Series } from './curves.js';
 export { heatmaps, type HeatmapOptions, type PlottableParams } from './heatmaps.js';
 export { RasterizerMissingError, toPng } from './raster.js';
