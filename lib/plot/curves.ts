@@ -31,8 +31,11 @@ export interface CurvesOptions {
 /** Okabe's and Ito's colours, which the colour-blind can tell apart too; yellow darkened, black left out. */
 export const SERIES_COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#56b4e9', '#e69f00', '#8a6fdf', '#7f7f7f'] as const;
 const ROOM = { left: 58, right: 14, top: 12, bottom: 26, title: 24 } as const;
-/** The middle of a range that has no extent gets this share of its value on both sides. */
+/** A constant gets this share of its value on both sides, and so does what differs by rounding only. */
 const CONSTANT_ROOM = 0.1;
+const ROUNDING = 1e-9;
+/** Nearer to zero is zero, and farther from it infinite: their sums and quotients would be no numbers. */
+const [TINY, HUGE] = [1e-300, 1e300];
 
 interface Frame { left: number; right: number; top: number; bottom: number; x: [number, number]; y: [number, number]; log: boolean }
 
@@ -47,19 +50,18 @@ export function curves(series: readonly Series[], options: CurvesOptions = {}): 
   if (yScale !== 'linear' && yScale !== 'log') throw new ValueError(`curves: yScale is 'linear' or 'log', but got '${String(yScale)}'.`);
   for (const { name, x, y } of series) if (x.length !== y.length) throw new ValueError(`curves: the series '${name}' has ${x.length} x and ${y.length} y.`);
   const log = yScale === 'log';
-  const drawable = (y: number): boolean => Number.isFinite(y) && !(log && y <= 0);
+  const drawable = (y: number): boolean => Math.abs(y) < HUGE && !(log && y < TINY);
   const [xs, ys] = [extent(series, ({ x }) => x, Number.isFinite), extent(series, ({ y }) => y, drawable)];
   const frame: Frame = {
     left: ROOM.left, right: width - ROOM.right, top: ROOM.top + (title ? ROOM.title : 0), bottom: height - ROOM.bottom,
     x: xs[0] < xs[1] ? xs : [xs[0] - 0.5, xs[1] + 0.5], y: padded(ys, log), log,
   };
+  const empty = !Number.isFinite(xs[0]) || !Number.isFinite(ys[0]);
   const head = `<svg xmlns="http://www.w3.org/2000/svg" class="curves" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" `
     + `font-family="${FONT}" font-size="11" fill="#57606a" role="img" aria-label="${escapeXml(title ?? series.map((s) => s.name).join(', '))}" `
-    + `data-frame="${[frame.left, frame.right, frame.top, frame.bottom].join()}" data-x="${frame.x}" data-y="${frame.y}"${log ? ' data-log=""' : ''}>`;
+    + (empty ? '>' : `data-frame="${[frame.left, frame.right, frame.top, frame.bottom].join()}" data-x="${frame.x}" data-y="${frame.y}"${log ? ' data-log=""' : ''}>`);
   const heading = title ? `<text class="title" x="${ROOM.left}" y="22" font-size="14" fill="#1f2328">${escapeXml(title)}</text>` : '';
-  if (!Number.isFinite(xs[0]) || !Number.isFinite(ys[0])) {
-    return `${head}${heading}<text x="${width / 2}" y="${height / 2}" text-anchor="middle">no finite values</text></svg>`;
-  }
+  if (empty) return `${head}${heading}<text x="${width / 2}" y="${height / 2}" text-anchor="middle">no finite values</text></svg>`;
   // Pale ones first, so that they lie behind.
   const drawn = series.map((s, i) => ({ s, i })).sort((a, b) => Number(b.s.pale ?? false) - Number(a.s.pale ?? false));
   return [head, heading, drawAxes(frame), ...drawn.map(({ s, i }) => drawSeries(s, s.colour ?? i, frame, drawable)), '</svg>'].join('');
@@ -75,8 +77,9 @@ function extent(series: readonly Series[], of: (s: Series) => ArrayLike<number>,
 }
 
 function padded([low, high]: [number, number], log: boolean): [number, number] {
-  if (log) return low < high ? [low / (high / low) ** 0.04, high * (high / low) ** 0.04] : [low / 2, high * 2];
-  const room = high > low ? 0.04 * (high - low) : CONSTANT_ROOM * (Math.abs(low) || 1);
+  const constant = !(high - low > ROUNDING * Math.max(Math.abs(low), Math.abs(high), TINY));
+  if (log) return !constant ? [low / (high / low) ** 0.04, high * (high / low) ** 0.04] : [low / 2, high * 2];
+  const room = !constant ? 0.04 * (high - low) : CONSTANT_ROOM * (Math.abs(low) > TINY ? Math.abs(low) : 1);
   return [low - room, high + room];
 }
 

@@ -31,7 +31,7 @@ export function formatNumber(x: number): string {
   if (!Number.isFinite(x)) return String(x);
   if (Number.isInteger(x) && Math.abs(x) < 1e6) return String(x);
   const magnitude = Math.abs(x);
-  return magnitude >= 1e6 || magnitude < 1e-3 ? x.toExponential(2) : x.toPrecision(4);
+  return magnitude >= 1e6 || magnitude < 1e-3 ? x.toExponential(2) : String(Number(x.toPrecision(4)));
 }
 
 /** `0:07`, `12:34`, `1:02:03`. */
