@@ -20,6 +20,6 @@ export { loadParams, saveParams } from './checkpoints/params.js';
 export { SummaryWriter, type DataFormats, type SummaryOptions, type SummaryWriterOptions } from './watch/summary-writer.js';
 export { history, readHistory, type HistoryEvent } from './watch/history.js';
 export { progress, type ProgressOptions } from './watch/progress.js';
-export { report, type ReportOptions } from './watch/report.js';
+export { report as htmlReport, type ReportOptions as HtmlReportOptions } from './watch/report.js';
 export { tensorBoard, type TensorBoardOptions } from './watch/tensorboard.js';
 export type { Watcher } from './watch/watcher.js';
