@@ -3,7 +3,7 @@ export { trainStep, type StepResult, type TrainStep, type TrainStepOptions, type
 export type { Loss, LossContext, LossExtra, Specification } from './specification.js';
 export type { Mark, Trainable, TrainableMap } from './trainable.js';
 export { GradualUnfreezing, gradualUnfreezing, type Unfreezing } from './gradual.js';
-export type { ParameterReport, ReportOptions, TrainingBytes, TrainingReport } from './report.js';
+export type { ParameterReport, TrainingReportOptions, TrainingBytes, TrainingReport } from './report.js';
 export { generateArtifacts, type Artifacts, type ArtifactsOptions, type Style } from './artifacts.js';
 export type { PortRecord } from './artifacts/manifest.js';
 export { TrainingSession, type SessionEvalResult, type SessionStepResult, type TrainingSessionOptions } from './training-session.js';

@@ -15,7 +15,7 @@ import { checkOptions } from '../runtime/options.js';
 import { callLoss, join, type Specification, type Split } from './specification.js';
 import { marked } from './trainable.js';
 
-export interface ReportOptions {
+export interface TrainingReportOptions {
   /** The model's state. */
   state?: State;
   rng?: Array | null;
@@ -54,7 +54,7 @@ export interface TrainingReport {
   toString(): string;
 }
 
-export function report(specification: Specification, optimizer: GradientTransformation, split: Split, batch: unknown, options?: ReportOptions): TrainingReport {
+export function report(specification: Specification, optimizer: GradientTransformation, split: Split, batch: unknown, options?: TrainingReportOptions): TrainingReport {
   const { state = {}, rng = null } = checkOptions('trainStep.report', options, ['state', 'rng', 'step']);
   const params = join(split.trainable, split.nonTrainable);
   const [floats, rest] = [true, false].map((wanted) => Object.fromEntries(Object.entries(params).map(([module, bundle]) =>

@@ -15,7 +15,7 @@ import { TypeError } from '../runtime/errors.js';
 import { Carry, PARTS, type Position, type TrainTree } from './carry.js';
 import { GradualUnfreezing, carriedOver, type Phases } from './gradual.js';
 import { makePlan, type Plan } from './plan.js';
-import { report, type ReportOptions, type TrainingReport } from './report.js';
+import { report, type TrainingReportOptions, type TrainingReport } from './report.js';
 import { SPECIFICATION, checkSpecification, join, type Specification, type Split } from './specification.js';
 import { select } from './trainable.js';
 
@@ -48,7 +48,7 @@ export interface TrainStep {
    * @param batch an example
    * @param options `state` and `rng` as for `init`; `step` (0): of which step of a schedule of what trains
    */
-  report(params: Params, batch: any, options?: ReportOptions): TrainingReport;
+  report(params: Params, batch: any, options?: TrainingReportOptions): TrainingReport;
 }
 
 /**
