@@ -10,6 +10,7 @@ import { PartitionState, type GradientTransformation, type OptState } from '../o
 import { TypeError, ValueError } from '../runtime/errors.js';
 import { checkOptions } from '../runtime/options.js';
 import { selector, theModules, type Entry, type Selection } from '../runtime/patterns.js';
+import type { TrainTree } from './carry.js';
 import { join } from './specification.js';
 
 /** What happens before a step: these parameters begin to train, or go on; those are frozen. */
@@ -91,9 +92,21 @@ export class Phases {
   /** Which phase a step is in. */
   at(step: number): number { return this.#starts.findLastIndex((start) => start <= step); }
 
-  trains(phase: number, module: string, name: string): boolean {
+  trains(phase: number, module: string, name: string): boolean { return this.#switched(phase, module, name) % 2 === 1; }
+  /** Whether a parameter trains or has trained: then its group has a state. */
+  begun(phase: number, module: string, name: string): boolean { return this.#switched(phase, module, name) > 0; }
+
+  /** How many times a parameter was switched until a phase. */
+  #switched(phase: number, module: string, name: string): number {
     const label = this.#labelOf(module, name);
-    return label !== undefined && this.#changes.get(label)!.filter((step) => step <= this.#starts[phase]).length % 2 === 1;
+    return label === undefined ? 0 : this.#changes.get(label)!.filter((step) => step <= this.#starts[phase]).length;
+  }
+
+  /** Whether a tree is split as in this phase, with a state for each group that has begun. */
+  fits(phase: number, { trainable, nonTrainable, optState }: Pick<TrainTree, 'trainable' | 'nonTrainable' | 'optState'>): boolean {
+    const all = (half: Params, trains: boolean): boolean => [...traverse(half)].every(([module, name]) => this.trains(phase, module, name) === trains);
+    const labels = [...this.#changes].filter(([, [first]]) => first <= this.#starts[phase]).map(([label]) => label);
+    return optState instanceof PartitionState && Object.keys(optState.innerStates).sort().join('\n') === labels.sort().join('\n') && all(trainable, true) && all(nonTrainable, false);
   }
 
   #labelOf(module: string, name: string): string | undefined {
@@ -123,13 +136,12 @@ export class Phases {
     };
   }
 
-  /** A state of this schedule's groups: `fresh`, of those that train now, gone on from `before`, which others keep. */
+  /** The state `fresh` of the groups that have begun, gone on from what `before` has of them. */
   optState(fresh: OptState, before: OptState): OptState {
     const old: Record<string, OptState> = before instanceof PartitionState ? before.innerStates : { before };
-    const resting = Object.entries(old).filter(([label]) => this.#changes.has(label));
-    const now = Object.entries(fresh.innerStates as Record<string, OptState>).map(([label, state]): [string, OptState] =>
+    const states = Object.entries(fresh.innerStates as Record<string, OptState>).map(([label, state]): [string, OptState] =>
       [label, Object.hasOwn(old, label) ? inherit(state, old[label], true) : Object.values(old).reduce((one, other) => inherit(one, other), state)]);
-    return new PartitionState({ innerStates: fromEntries([...resting, ...now]) });
+    return new PartitionState({ innerStates: fromEntries(states) });
   }
 }
 

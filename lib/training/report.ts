@@ -34,11 +34,12 @@ export interface ParameterReport {
   readonly trains: number;
 }
 
-/** Bytes that training takes beside the parameters that are frozen, and the optimizer state of groups that a schedule froze again. */
+/** Bytes that training takes beside the parameters that are frozen. */
 export interface TrainingBytes {
   /** Of the parameters that train. */
   readonly parameters: number;
   readonly gradients: number;
+  /** Groups that a schedule froze again keep theirs. */
   readonly optimizerState: number;
   /** Of the values that the forward pass makes and the backward pass reads. */
   readonly activations: number;
@@ -54,23 +55,24 @@ export interface TrainingReport {
   toString(): string;
 }
 
-export function report(specification: Specification, optimizer: GradientTransformation, split: Split, batch: unknown, options?: TrainingReportOptions): TrainingReport {
+export function report(specification: Specification, init: GradientTransformation['init'], optimized: Params, split: Split, batch: unknown, options?: TrainingReportOptions): TrainingReport {
   const { state = {}, rng = null } = checkOptions('trainStep.report', options, ['state', 'rng', 'step']);
   const params = join(split.trainable, split.nonTrainable);
   const [floats, rest] = [true, false].map((wanted) => Object.fromEntries(Object.entries(params).map(([module, bundle]) =>
     [module, Object.fromEntries(Object.entries(bundle).filter(([, x]) => isFloat(x.dtype) === wanted))])));
-  const bytes = (by: GradientTransformation, trainable: Params, nonTrainable: Params): TrainingBytes => ({
+  const bytes = (optimizerState: number, trainable: Params, nonTrainable: Params): TrainingBytes => ({
     parameters: treeBytes(trainable),
     gradients: treeBytes(trainable),
-    optimizerState: makeJaxpr(by.init)(trainable).jaxpr.outputs.reduce((n, a) => n + bytesOf(a), 0),
+    optimizerState,
     activations: activations(specification, trainable, nonTrainable, batch, state, rng),
   });
   const parameters = [...traverse(params)].map(([module, name, value]): ParameterReport => {
     const { shape, dtype, size } = value;
     return { module, name, shape: [...shape], dtype, size, bytes: size * DTYPES[dtype].size, trains: elements(split, module, name, value) };
   });
-  const chosen = bytes(optimizer, split.trainable, split.nonTrainable);
-  const everything = bytes(specification.optimizer, floats, rest);
+  const size = (by: GradientTransformation['init'], of: Params): number => makeJaxpr(by)(of).jaxpr.outputs.reduce((n, a) => n + bytesOf(a), 0);
+  const chosen = bytes(size(init, optimized), split.trainable, split.nonTrainable);
+  const everything = bytes(size(specification.optimizer.init, floats), floats, rest);
   return { parameters, chosen, everything, toString: () => table(parameters, chosen, everything) };
 }
 

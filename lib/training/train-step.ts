@@ -35,8 +35,14 @@ export interface TrainStep {
    * The tree of a run that trained other parameters (of another step, from a checkpoint), for this step: parameters are
    * sorted anew in trainable and not, what is known of the optimizer state goes on by parameter name, and what is not begins.
    * The tree given shares its arrays with the new one.
+   *
+   * ```ts
+   * carry = all.adopt(carry);                                                       // after steps of another trainStep
+   * await restoreCheckpoint('run', step.adopt(step.init(params), { step: 1200 }));  // in a schedule of what trains
+   * ```
+   * @param options `step`: the tree is of this step, instead of the one that it says; what a checkpoint of a schedule is restored into
    */
-  adopt(carry: TrainTree): TrainTree;
+  adopt(carry: TrainTree, options?: { step?: number }): TrainTree;
   /** The compiled program for a tree and a batch. */
   lower(carry: TrainTree, batch: any): Program;
   /**
@@ -50,6 +56,8 @@ export interface TrainStep {
    */
   report(params: Params, batch: any, options?: TrainingReportOptions): TrainingReport;
 }
+
+const counter = (step: number): Array => jnp.array(new Int32Array([step])).reshape([]);
 
 /**
  * The training step of a specification. As a hand-written jitted step with donated arguments, and it costs no more.
@@ -93,23 +101,28 @@ export function trainStep(specification: Specification, options?: TrainStepOptio
     return device ? devicePut(x, device) : x;
   };
 
+  /** The parameters that have optimizer state. */
+  const optimized = (position: Position | null, params: Params, { trainable }: Split): Params =>
+    (position ? partition((module, name) => position.phases.begun(position.phase, module, name), params)[0] : trainable);
+
   const adopt = (carry: TrainTree, position: Position | null): TrainTree => {
-    const split = splitAt(join(carry.trainable, carry.nonTrainable), position);
+    const whole = join(carry.trainable, carry.nonTrainable);
+    const split = splitAt(whole, position);
     const has = (half: Params, module: string, name: string): boolean => Object.hasOwn(half, module) && Object.hasOwn(half[module], name);
     // What did not train may be the caller's.
     const mine = map((module, name, value: Array) => (has(carry.trainable, module, name) ? value : put(clone(value))), split.trainable);
-    const fresh = put(clone(optimizerAt(position).init(mine)));
+    const fresh = put(clone(optimizerAt(position).init(optimized(position, whole, split))));
     const optState = position ? position.phases.optState(fresh, carry.optState) : carriedOver(fresh, carry.optState);
     return { ...carry, trainable: mine, nonTrainable: split.nonTrainable, optState, mask: carry.mask === undefined ? split.mask : carry.mask };
   };
 
-  /** The tree as this step needs it: with its mask, and in a schedule with what trains now. */
+  /** The tree as the next step needs it: with its mask, and in a schedule split as in the step's phase. */
   const settle = (carry: TrainTree): { carry: TrainTree; position: Position | null } => {
     if (!(trainable instanceof GradualUnfreezing)) return { carry: carry.mask === undefined ? { ...carry, mask: splitAt(join(carry.trainable, carry.nonTrainable), null).mask } : carry, position: null };
     const last = Carry.positionOf(carry);
-    if (last && [...schedules.values()].includes(last.phases) && last.phases.at(last.step) === last.phase) return { carry, position: last };
-    const position = positionOf(join(carry.trainable, carry.nonTrainable), carry.step.item());
-    return { carry: adopt(carry, position), position };
+    if (last && last.phases.at(last.step) === last.phase && [...schedules.values()].includes(last.phases)) return { carry, position: last };
+    const position = positionOf(join(carry.trainable, carry.nonTrainable), carry.step.item())!;
+    return { carry: position.phases.fits(position.phase, carry) ? carry : adopt(carry, position), position };
   };
 
   const fits = (xs: readonly unknown[], avals: readonly Aval[]): boolean => {
@@ -147,7 +160,7 @@ export function trainStep(specification: Specification, options?: TrainStepOptio
     const mine = outputs.slice(0, plan.replaced);
     for (const i of plan.lent) mine[i] = clone(mine[i]);
     const next = position && { ...position, step: position.step + 1 };
-    return [new Carry(plan, carry, [...mine, ...kept], next), { loss: outputs[plan.replaced], aux: plan.aux(outputs) }];
+    return [settle(new Carry(plan, carry, [...mine, ...kept], next)).carry, { loss: outputs[plan.replaced], aux: plan.aux(outputs) }];
   };
 
   const step = ((carry, batch) => {
@@ -165,14 +178,19 @@ export function trainStep(specification: Specification, options?: TrainStepOptio
     const split = splitAt(params, position);
     const own = <T>(x: T): T => clone(tree.map((leaf: unknown) => toArrayLeaf(leaf, 'trainStep.init'), x)) as T;
     const mine = own(split.trainable);
-    return put({ trainable: mine, nonTrainable: split.nonTrainable, state: own(state), optState: clone(optimizerAt(position).init(mine)), rng, step: jnp.array(new Int32Array([0])).reshape([]), mask: split.mask });
+    return put({ trainable: mine, nonTrainable: split.nonTrainable, state: own(state), optState: clone(optimizerAt(position).init(mine)), rng, step: counter(0), mask: split.mask });
   };
-  step.adopt = (carry) => adopt({ ...carry, mask: undefined }, positionOf(join(carry.trainable, carry.nonTrainable), carry.step.item()));
+  step.adopt = (carry, adoptOptions) => {
+    const { step: at } = checkOptions('trainStep.adopt', adoptOptions, ['step']);
+    const count = at === undefined ? carry.step : put(counter(at));
+    return adopt({ ...carry, step: count, mask: undefined }, positionOf(join(carry.trainable, carry.nonTrainable), count.item()));
+  };
   step.lower = (carry, batch) => prepare(carry, batch).plan.program;
   step.report = (params, batch, reportOptions) => {
     const { step: at = 0 } = reportOptions ?? {};
     const position = positionOf(params, at);
-    return report(specification, optimizerAt(position), splitAt(params, position), batch, reportOptions);
+    const split = splitAt(params, position);
+    return report(specification, optimizerAt(position).init, optimized(position, params, split), split, batch, reportOptions);
   };
   return step;
 }

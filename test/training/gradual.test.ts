@@ -5,8 +5,9 @@ import * as hk from '../../lib/index.js';
 import { grad, jit, numpy as jnp, tree, type Array } from '../../lib/jax/index.js';
 import * as optax from '../../lib/optax/index.js';
 import { packageRoot } from '../../lib/runtime/native.js';
-import { generateArtifacts, gradualUnfreezing, trainStep, type Loss, type TrainStep, type TrainTree } from '../../lib/training/index.js';
+import { CheckpointManager, generateArtifacts, gradualUnfreezing, trainStep, type Loss, type TrainStep, type TrainTree } from '../../lib/training/index.js';
 import { refused } from '../haiku/helpers.js';
+import { temporaryFolder } from './artifacts-helpers.js';
 import { ENGINES, MIDDLE, batches, bits, distance, loss as classify, newParams } from './notebook.js';
 
 // Made by gradual/reference.py.
@@ -63,13 +64,15 @@ describe('gradual unfreezing', () => {
   it('moves no bit of what is frozen, before and again, nor of the optimizer state that it keeps', () => {
     const step = trainStep({ loss, optimizer: optax.adamw(0.03, { weightDecay: 0.1 }), trainable: schedule() });
     const { trees } = run(step, step.init(start), 16);
-    for (let i = 0; i < 5; i++) expect(bits(trees[i].nonTrainable)).to.equal(bits({ trunk: start.trunk }));
-    for (let i = 9; i < 12; i++) {
-      expect(bits(trees[i].nonTrainable.head)).to.equal(bits(trees[8].trainable.head));
+    for (let i = 0; i < 4; i++) expect(bits(trees[i].nonTrainable)).to.equal(bits({ trunk: start.trunk }));
+    for (let i = 8; i < 12; i++) {
+      expect(bits(whole(trees[i]).head)).to.equal(bits(whole(trees[8]).head));
       expect(bits(trees[i].optState.innerStates['0-9,12-'])).to.equal(bits(trees[8].optState.innerStates['0-9,12-']));
     }
-    expect(Object.keys(trees[4].optState.innerStates)).to.deep.equal(['0-9,12-']);
-    expect(Object.keys(trees[5].optState.innerStates)).to.deep.equal(['0-9,12-', '5-']);
+    // A tree is split as the step that comes next.
+    expect(trees.map((t) => Object.keys(t.trainable).join())).to.deep.equal([...globalThis.Array(4).fill('head'), ...globalThis.Array(4).fill('head,trunk'), ...globalThis.Array(3).fill('trunk'), ...globalThis.Array(5).fill('head,trunk')]);
+    expect(Object.keys(trees[3].optState.innerStates)).to.deep.equal(['0-9,12-']);
+    expect(Object.keys(trees[4].optState.innerStates)).to.deep.equal(['0-9,12-', '5-']);
     expect(trees[15].optState.innerStates['0-9,12-'][0].count.item()).to.equal(13);
     expect(trees[15].optState.innerStates['5-'][0].count.item()).to.equal(11);
     expect(bits(start), 'what init was given').to.equal(bits(arrays(reference.params)));
@@ -113,6 +116,19 @@ describe('gradual unfreezing', () => {
       expect(bits({ ...next }), `after step ${i}`).to.equal(bits(trees[i + 1]));
     }
   });
+
+  it('is restored from a checkpoint, to the bit: into the tree that the schedule has at its step', async () => {
+    const step = trainStep({ loss, optimizer: OPTIMIZERS['adamw behind a clip'](), trainable: schedule() });
+    const { trees } = run(step, step.init(start), 14);
+    await using manager = await CheckpointManager.open(folder(), { keep: Infinity });
+    for (const i of [3, 4, 5, 8, 10, 12]) {
+      await manager.save(trees[i]);
+      const { state, report } = await manager.restore(step.adopt(step.init(start), { step: i + 1 }));
+      expect(report.fresh.length + report.dropped.length).to.equal(0);
+      expect(bits(step(state, null)[0].optState), `after step ${i}`).to.equal(bits(trees[i + 1].optState));
+    }
+  });
+  const folder = temporaryFolder();
 
   it('works under other splits of what was trained: adopt goes on by name', () => {
     const head = trainStep({ loss, optimizer: optax.adam(0.05), trainable: 'head' });

@@ -37,10 +37,10 @@ describe('the report before training', () => {
     expect(parameters.map((p) => [`${p.module}/${p.name}`, p.size, p.trains])).to.deep.equal([['first/w', I * H, 0], ['second/b', O, O], ['second/w', H * O, 3 * O]]);
   });
   it('knows the phases of a schedule', () => {
-    const step = trainStep({ loss, optimizer: optax.adam(1), trainable: gradualUnfreezing({ 0: '**/b', 10: 'second', 20: 'first' }) });
-    const bytes = [0, 9, 10, 25].map((at) => step.report(params, x, { step: at }).chosen);
-    expect(bytes.map((b) => b.parameters)).to.deep.equal([4 * O, 4 * O, second, first + second]);
-    expect(bytes.map((b) => b.optimizerState)).to.deep.equal([8 * O + 4, 8 * O + 4, 2 * second + 8, 2 * (first + second) + 12]);
+    const step = trainStep({ loss, optimizer: optax.adam(1), trainable: gradualUnfreezing({ 0: '**/b', 10: 'second', 20: 'first', 30: { freeze: 'second' } }) });
+    const bytes = [0, 9, 10, 25, 30].map((at) => step.report(params, x, { step: at }).chosen);
+    expect(bytes.map((b) => b.parameters)).to.deep.equal([4 * O, 4 * O, second, first + second, first]);
+    expect(bytes.map((b) => b.optimizerState)).to.deep.equal([8 * O + 4, 8 * O + 4, 2 * second + 8, 2 * (first + second) + 12, 2 * (first + second) + 12]);
   });
   it('keeps less where activations are computed again', () => {
     const again: Loss = (p, x) => jnp.mean(jnp.square(checkpoint((w: Array, x: Array) => jnp.tanh(jnp.tanh(jnp.tanh(jnp.matmul(x, w)))))(p.first.w, x)));

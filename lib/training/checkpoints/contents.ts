@@ -60,6 +60,7 @@ export function withContents(carry: TrainTree, contents: Contents): TrainTree {
     trainable: params(carry.trainable), nonTrainable: params(carry.nonTrainable),
     state: byPath(carry.state, contents.state), optState: byPath(carry.optState, contents.optimizer),
     rng: contents.rng && devicePut(contents.rng, device), step: devicePut(fromBytes('int32', [], new Int32Array([contents.step])), device),
+    mask: carry.mask,
   };
 }
 
