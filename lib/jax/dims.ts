@@ -10,7 +10,7 @@ export class SymbolicDim {
   toString(): string { return [...(this.factor === 1 ? [] : [this.factor]), ...this.names].join('*'); }
   [Symbol.toPrimitive](hint: string): string {
     if (hint === 'string') return this.toString();
-    throw new ShapeError(`The dimension '${this}' has no fixed number here: use jnp.mean instead of dividing by a size, or jnp.size(x, { axis }), a traced scalar.`);
+    throw new ShapeError(`The dimension '${this}' has no fixed number here: use jnp.mean instead of dividing by a size, or jnp.size(x, { axis }), a traced scalar; where an operation needs the number itself, map over that axis with vmap, or fix its size.`);
   }
 }
 

@@ -49,8 +49,9 @@ export function buildModel(program: Jaxpr, wanted: InPlace, fused: boolean, kern
   const used = new Set<Atom>([...jaxpr.equations.flatMap((e) => e.inputs)]);
   const graph = new Graph(true, fused, kernels);
   const names = jaxpr.inputs.map((v, i) => {
-    if (!used.has(v) && ![...wanted.values()].includes(i)) return '';
     const { dtype, shape } = v.aval;
+    // An open dimension is read from an input that has it.
+    if (!used.has(v) && ![...wanted.values()].includes(i) && dims.isStatic(shape)) return '';
     return graph.input(`i${i}`, dtype, shape);
   });
   // What is an input or a constant already goes around the graph.
@@ -110,6 +111,8 @@ export class Program {
   readonly #session: NativeSession | null;
   readonly #binding: NativeBinding | null;
   readonly #inputs: readonly number[];
+  /** Their shapes, null where dimensions are open: a reshaped input has another one than its source. */
+  readonly #shapes: readonly (readonly number[] | null)[];
   readonly #fresh: readonly number[];
   readonly #avals: readonly Aval[];
   readonly #sizes: readonly number[];
@@ -131,6 +134,7 @@ export class Program {
     this.#others = [...jaxpr.inputs.keys()].filter((i) => !donated.includes(i));
     this.#reused = jaxpr.outputs.map((_, k) => (this.inPlace.has(k) ? donated.indexOf(this.inPlace.get(k)!) : undefined));
     this.#inputs = built.inputs.map((x) => x.source);
+    this.#shapes = built.inputs.map(({ aval: { shape } }) => (dims.isStatic(shape) ? shape : null));
     this.#fresh = built.fresh;
     this.#token = built.token ? new ArrayBuffer(1) : null;
     this.#avals = jaxpr.outputs.map((a) => aval(a.aval.shape, a.aval.dtype, a.aval.weak));
@@ -183,7 +187,7 @@ export class Program {
   /** For programs with open dimensions: shapes come with the arrays, results' shapes from the caller. */
   runOpen(inputs: readonly NativeTensor[], outputs: readonly Aval[]): ConcreteArray[] {
     const results = outputs.map((a) => ({ ...spec(a), data: this.#allocate(byteLength(a)) }));
-    this.#session!.run(this.#inputs.map((i) => inputs[i]), results);
+    this.#session!.run(this.#inputs.map((i, k) => ({ ...inputs[i], shape: this.#shapes[k] ?? inputs[i].shape })), results);
     return results.map((r, k) => new ConcreteArray(outputs[k], r.data, this.target.device));
   }
 

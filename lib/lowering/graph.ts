@@ -20,6 +20,8 @@ export class Graph {
   readonly constants: GraphConstant[] = [];
   readonly #constantNames = new Map<string, string>();
   readonly #sizes: Map<string, { input: string; axis: number }>;
+  /** Values whose types the graph says: inputs, constants, and what was declared. */
+  readonly #declared: Set<string>;
   readonly #names: { readonly taken: Set<string>; next: number };
 
   /**
@@ -29,6 +31,7 @@ export class Graph {
    */
   constructor(readonly custom: boolean, readonly fused = custom, readonly kernels: Kernels = kernelsOf(), parent?: Graph) {
     this.#sizes = parent ? parent.#sizes : new Map();
+    this.#declared = parent ? parent.#declared : new Set();
     this.#names = parent ? parent.#names : { taken: new Set(), next: 0 };
   }
 
@@ -44,6 +47,7 @@ export class Graph {
 
   input(name: string, dtype: DType, shape: readonly unknown[]): string {
     this.#names.taken.add(name);
+    this.#declared.add(name);
     this.inputs.push({ name, dtype, shape });
     shape.forEach((d, axis) => {
       if (typeof d !== 'number' && !this.#sizes.has(String(d))) this.#sizes.set(String(d), { input: name, axis });
@@ -61,7 +65,18 @@ export class Graph {
   output(name: string, dtype: DType, shape: readonly unknown[]): void { this.outputs.push({ name, dtype, shape }); }
 
   /** Declares the type of an intermediate value, where the engine cannot infer it. */
-  declare(name: string, dtype: DType, shape: readonly unknown[]): void { this.values.push({ name, dtype, shape }); }
+  declare(name: string, dtype: DType, shape: readonly unknown[]): void {
+    this.#declared.add(name);
+    this.values.push({ name, dtype, shape });
+  }
+
+  /** Whether some dimension is known at run time only. */
+  get isOpen(): boolean { return this.#sizes.size > 0; }
+
+  /** As `declare`, unless the value is an input or a constant, or has been declared. */
+  declareOnce(name: string, dtype: DType, shape: readonly unknown[]): void {
+    if (!this.#declared.has(name)) this.declare(name, dtype, shape);
+  }
 
   /** Adds a node with one output and gives its name. */
   node(op: string, inputs: readonly string[], attributes: Readonly<Record<string, Attribute>> = {}, domain = ''): string {
@@ -85,6 +100,7 @@ export class Graph {
     const known = key && this.#constantNames.get(key);
     if (known) return known;
     const name = this.fresh('c');
+    this.#declared.add(name);
     this.constants.push({ name, dtype, shape, bytes });
     if (key) this.#constantNames.set(key, name);
     return name;

@@ -53,7 +53,11 @@ export class Lowering {
       outputs.forEach((v) => this.bind(v, this.graph.node('Identity', [this.graph.constant(v.aval.dtype, v.aval.shape, [])])));
       return;
     }
-    primitive.lower(this.graph, inputs.map((a) => this.name(a)), params, types).forEach((name, i) => this.bind(outputs[i], name));
+    primitive.lower(this.graph, inputs.map((a) => this.name(a)), params, types).forEach((name, i) => {
+      this.bind(outputs[i], name);
+      // What the engine cannot infer, our operators would take for a scalar.
+      if (this.graph.isOpen) this.graph.declareOnce(name, types.outputs[i].dtype, types.outputs[i].shape);
+    });
   }
 
   /** One elementwise equation as a fused node of its own, between casts where the operator has no such dtype. */

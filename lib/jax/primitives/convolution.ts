@@ -6,7 +6,7 @@
 import type { Graph } from '../../lowering/graph.js';
 import { NDArray, Scalar, aval, formatAval, type Aval } from '../array.js';
 import { bind } from '../core.js';
-import { dims, type Shape } from '../dims.js';
+import { dims, isSymbolic, type Shape } from '../dims.js';
 import { ShapeError, TypeError } from '../../runtime/errors.js';
 import { dotGeneral } from './dot.js';
 import { primitive, requireSameDType, type Primitive, type Types } from './primitive.js';
@@ -120,6 +120,7 @@ export const convP: Primitive<ConvParams> = primitive({
     }
     const kernels = moveAxis(w, j, 0);
     const [b, first, second, ...space] = kernels.shape;
+    if (isSymbolic(b)) throw new ShapeError(`convGeneralDilated: a kernel of its own for each example needs a fixed number of examples, but vmap maps over the open dimension '${String(b)}'; share the kernel, or give that axis a number.`);
     if (i === null) {
       // More features of the same groups: group, batch, feature.
       const merged = p.mirrored
