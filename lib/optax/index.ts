@@ -6,12 +6,19 @@ export {
   type ExtraArgs, type GradientTransformation, type GradientTransformationExtraArgs, type NamedTuple, type OptState, type Params, type Scalar, type ScalarOrSchedule,
   type Schedule, type Updates,
 } from './base.js';
+export * as assignment from './assignment.js';
+export * as contrib from './contrib/index.js';
+export { differentiallyPrivateAggregate, DifferentiallyPrivateAggregateState, dpsgd } from './contrib/privacy.js';
+export { matrixInversePthRoot, multiNormal, nnls, powerIteration, type InversePthRootOptions, type PowerIterationOptions } from './linear-algebra.js';
 export { LookaheadParams, LookaheadState, lookahead } from './lookahead.js';
 export * as losses from './losses/index.js';
 export * from './losses/index.js';
 export { safeIncrement, safeInt32Increment, safeNorm, safeRootMeanSquares } from './numerics.js';
 export * from './optimizers/index.js';
+export * as perturbations from './perturbations.js';
 export * as projections from './projections.js';
+export { scaleGradient } from './second-order.js';
+export * as secondOrder from './second-order.js';
 export * as schedules from './schedules/index.js';
 export * from './schedules/index.js';
 export * as transforms from './transforms/index.js';

@@ -2,12 +2,16 @@
 import { checkOptions } from '../runtime/options.js';
 import { checkScalar, type ScalarOrSchedule } from './base.js';
 
-/** The options given over the defaults, which name all there are. Options that are numbers by default must be numbers or arrays. */
-export function withDefaults<T extends object>(where: string, options: Partial<T> | undefined, defaults: T): T {
+/**
+ * The options given over the defaults, which name all there are. Options that are numbers by default must be numbers or
+ * arrays; those named last may be null as well.
+ */
+export function withDefaults<T extends object>(where: string, options: Partial<T> | undefined, defaults: T, nullable: readonly (keyof T & string)[] = []): T {
   checkOptions(where, options as T | undefined, Object.keys(defaults) as (keyof T & string)[]);
   const all = { ...defaults };
   for (const [name, value] of Object.entries(options ?? {}) as [keyof T & string, T[keyof T & string]][]) if (value !== undefined) all[name] = value;
   for (const name of Object.keys(defaults) as (keyof T & string)[]) {
+    if (all[name] === null && nullable.includes(name)) continue;
     if (typeof defaults[name] === 'number' || typeof all[name] === 'number') checkScalar(where, name, all[name] as ScalarOrSchedule);
   }
   return all;

@@ -108,7 +108,7 @@ export interface AdafactorOptions {
   weightDecayMask?: Mask | null;
 }
 const ADAFACTOR: Required<AdafactorOptions> = {
-  learningRate: null, minDimSizeToFactor: 128, decayRate: 0.8, decayOffset: 0, multiplyByParameterScale: true, clippingThreshold: 1 as Scalar | null, momentum: null,
+  learningRate: null, minDimSizeToFactor: 128, decayRate: 0.8, decayOffset: 0, multiplyByParameterScale: true, clippingThreshold: 1, momentum: null,
   dtypeMomentum: 'float32', weightDecayRate: null, eps: 1e-30, factored: true, weightDecayMask: null,
 };
 /**
@@ -119,11 +119,10 @@ const ADAFACTOR: Required<AdafactorOptions> = {
  * const opt = optax.adafactor({ learningRate: 1e-2, momentum: 0.9 });
  */
 export function adafactor(options?: AdafactorOptions): GradientTransformation {
-  const { clippingThreshold = 1, ...given } = options ?? {};
-  const o = withDefaults('optax.adafactor', given as AdafactorOptions, ADAFACTOR);
+  const o = withDefaults('optax.adafactor', options, ADAFACTOR, ['clippingThreshold']);
   return withRate('adafactor', o.learningRate, options, (rate) => chain(
     scaleByFactoredRms({ factored: o.factored, decayRate: o.decayRate, stepOffset: o.decayOffset, minDimSizeToFactor: o.minDimSizeToFactor, epsilon: o.eps }),
-    ...(clippingThreshold !== null ? [clipByBlockRms(clippingThreshold)] : []),
+    ...(o.clippingThreshold !== null ? [clipByBlockRms(o.clippingThreshold)] : []),
     ...(rate !== null && rate !== undefined ? [scaleByLearningRate(rate, { flipSign: false })] : []),
     ...(o.multiplyByParameterScale ? [scaleByParamBlockRms()] : []),
     ...(o.momentum !== null ? [ema(o.momentum, { debias: false, accumulatorDtype: o.dtypeMomentum })] : []),

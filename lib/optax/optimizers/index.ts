@@ -15,3 +15,8 @@ export {
   signum, type RpropOptions, type ScaleByPolyakOptions, type SgdOptions,
 } from './sgd.js';
 export * from './trust.js';
+export { ScaleByLBFGSState, lbfgs, scaleByLbfgs, type LbfgsOptions, type ScaleByLbfgsOptions } from './lbfgs.js';
+export {
+  BacktrackingLinesearchInfo, ScaleByBacktrackingLinesearchState, scaleByBacktrackingLinesearch, valueAndGradFromState, type BacktrackingOptions,
+} from './linesearch.js';
+export { ScaleByZoomLinesearchState, ZoomLinesearchInfo, scaleByZoomLinesearch, type ZoomOptions } from './zoom.js';
