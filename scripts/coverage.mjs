@@ -6,7 +6,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const read = (file) => JSON.parse(readFileSync(join(root, 'scripts/coverage', file), 'utf8'));
 const plain = (list) => list.map((name) => `\`${name}\``).join(' ');
-const PEERS = { jax: ['JAX', '`hokku/jax`'], haiku: ['Haiku', '`hokku`'] };
+const PEERS = { jax: ['JAX', '`hokku/jax`'], haiku: ['Haiku', '`hokku`'], optax: ['Optax', '`hokku/optax`'] };
 
 /**
  * The page, and what is wrong with its data: names that are not there and have no reason, and reasons of names that no
@@ -15,7 +15,7 @@ const PEERS = { jax: ['JAX', '`hokku/jax`'], haiku: ['Haiku', '`hokku`'] };
 export function coverage(libraries, camelCase) {
   const { versions, ...modules } = read('names.json');
   const { elsewhere, types, groups } = read('reasons.json');
-  const find = (path) => path.split('.').slice(1).reduce((space, part) => space?.[camelCase(part)], libraries[path.split('.')[0]]);
+  const find = (path) => path.split('.').slice(1).reduce((space, part) => space?.[part] ?? space?.[camelCase(part)], libraries[path.split('.')[0]]);
   // Types leave nothing at run time: they are looked for in the declarations of the module that exports them.
   const exported = Object.fromEntries(Object.entries(types).map(([module, file]) => [module, new Set(readFileSync(join(root, 'dist/lib', file), 'utf8').match(/\w+/g))]));
   const isType = (module, name) => /^[A-Z]/.test(name) && exported[module]?.has(name);
@@ -65,9 +65,9 @@ export function coverage(libraries, camelCase) {
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const [jax, haiku] = [await import('../dist/lib/jax/index.js'), await import('../dist/lib/index.js')];
+  const [jax, haiku, optax] = await Promise.all(['jax/', '', 'optax/'].map((room) => import(`../dist/lib/${room}index.js`)));
   const { camelCase } = await import('../dist/test/goldens/names.js');
-  const { text, unexplained, unknown } = coverage({ jax, haiku }, camelCase);
+  const { text, unexplained, unknown } = coverage({ jax, haiku, optax }, camelCase);
   writeFileSync(join(root, 'docs/coverage.md'), text);
   console.log(text.split('\n').filter((line) => /^\| (\[|all)/.test(line)).join('\n'));
   if (unexplained.length) console.error(`Without a reason in scripts/coverage/reasons.json: ${unexplained.join(' ')}`);

@@ -15,6 +15,8 @@ export * as losses from './losses/index.js';
 export * from './losses/index.js';
 export { safeIncrement, safeInt32Increment, safeNorm, safeRootMeanSquares } from './numerics.js';
 export * from './optimizers/index.js';
+export { microbatch } from './microbatching.js';
+export * as microbatching from './microbatching.js';
 export * as perturbations from './perturbations.js';
 export * as projections from './projections.js';
 export { scaleGradient } from './second-order.js';

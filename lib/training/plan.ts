@@ -29,8 +29,8 @@ const whole = (specification: Specification, optimizer: GradientTransformation) 
   const [trainable, state, optState, step, nonTrainable, rng, mask] = parts;
   const split = { trainable, nonTrainable, mask };
   const key = rng === null ? null : random.foldIn(rng, step);
-  const { loss, state: nextState, aux, grads } = gradients(specification, split, batch, { state, rng: key });
-  const [params, nextOptState] = update(optimizer, split, grads, optState);
+  const { loss, state: nextState, aux, grads, extraArgs } = gradients(specification, split, batch, { state, rng: key });
+  const [params, nextOptState] = update(optimizer, split, grads, optState, extraArgs);
   return [params, nextState, nextOptState, jnp.add(step, 1), loss, aux];
 };
 

@@ -2,7 +2,7 @@
 import { isArray, numpy as jnp, valueAndGrad, type Array } from '../jax/index.js';
 import { fromEntries } from '../haiku/mappings.js';
 import type { Params, State } from '../haiku/types.js';
-import { applyUpdates, type GradientTransformation, type OptState } from '../optax/index.js';
+import { applyUpdates, type ExtraArgs, type GradientTransformation, type OptState } from '../optax/index.js';
 import { TypeError, ValueError } from '../runtime/errors.js';
 import type { GradualUnfreezing } from './gradual.js';
 import type { Trainable } from './trainable.js';
@@ -64,12 +64,15 @@ export function gradients({ loss, freezeState }: Pick<Specification, 'loss' | 'f
     return [result.loss, { state: freezeState ? held(context.state, result.state, trainable, nonTrainable) : result.state, aux: result.aux }];
   };
   const [[value, { state, aux }], grads] = valueAndGrad(objective, { hasAux: true })(trainable) as [[Array, { state: State; aux: unknown }], Params];
-  return { loss: value, state, aux, grads: where(mask, grads, null) };
+  const own = where(mask, grads, null);
+  // For optimizers that look further: line searches, step sizes from the loss.
+  const extraArgs = { value, grad: own, valueFn: (p: Params): Array => callLoss(loss, join(p, nonTrainable), batch, context).loss };
+  return { loss: value, state, aux, grads: own, extraArgs };
 }
 
 /** New parameters and optimizer state. What a mask leaves out keeps its bits, whatever the optimizer says. */
-export function update(optimizer: GradientTransformation, { trainable, mask }: Split, grads: Params, optState: OptState): [Params, OptState] {
-  const [updates, next] = optimizer.update(grads, optState, trainable);
+export function update(optimizer: GradientTransformation, { trainable, mask }: Split, grads: Params, optState: OptState, extraArgs: ExtraArgs): [Params, OptState] {
+  const [updates, next] = optimizer.update(grads, optState, trainable, extraArgs);
   return [where(mask, applyUpdates(trainable, updates), trainable), next];
 }
 

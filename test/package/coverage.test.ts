@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 
 import * as haiku from '../../lib/index.js';
 import * as jax from '../../lib/jax/index.js';
+import * as optax from '../../lib/optax/index.js';
 import { packageRoot } from '../../lib/runtime/native.js';
 import { camelCase } from '../goldens/names.js';
 
@@ -14,7 +15,7 @@ describe('docs/coverage.md', () => {
   let made: ReturnType<Coverage>;
   before(async () => {
     const { coverage } = await import(pathToFileURL(join(packageRoot(), 'scripts/coverage.mjs')).href) as { coverage: Coverage };
-    made = coverage({ jax, haiku }, camelCase);
+    made = coverage({ jax, haiku, optax }, camelCase);
   });
 
   it('gives every name that is not there a reason, and reasons to names of the peers only', () => {

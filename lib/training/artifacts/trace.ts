@@ -92,7 +92,7 @@ export function traceTraining(source: Source): TrainProgram {
     const [trainable, frozen, step, key] = [values.params('trainable'), values.params('frozen'), values.one('step'), values.one('rng')];
     const rng = key && random.foldIn(key, step!);
     const split = { trainable, nonTrainable: frozen, mask: source.mask };
-    const { loss, grads, ...extra } = gradientsOf(source, split, values.batch, { state: values.state, rng });
+    const { loss, grads, extraArgs, ...extra } = gradientsOf(source, split, values.batch, { state: values.state, rng });
     auxTree = extra.aux;
     const outputs: NDArray[] = [loss, ...leavesOf(extra.aux, 'aux')];
     const update = (role: Role, news: readonly NDArray[]) => indices(role).forEach((slot, i) => {
@@ -106,7 +106,7 @@ export function traceTraining(source: Source): TrainProgram {
     else {
       const rate = values.one('learningRate');
       const optimizer = rate ? source.description!.withLearningRate(rate) : source.optimizer;
-      const [params, optState] = updated(optimizer, split, grads, values.optState);
+      const [params, optState] = updated(optimizer, split, grads, values.optState, extraArgs);
       sameStructure('the optimizer state', source.optDef, optState);
       update('trainable', inOrder(params));
       update('optimizer', leavesOf(optState, 'optimizer state'));
