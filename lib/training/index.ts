@@ -10,6 +10,7 @@ export { TrainingSession, type SessionEvalResult, type SessionStepResult, type T
 export type { CheckpointEvent, EndEvent, EndReason, EvaluationEvent, FitEvent, StartEvent, Statistics, StatisticsEvent, StepEvent } from './events.js';
 export type { CheckpointManifest, Json } from './checkpoints/manifest.js';
 export type { RestoreReport } from './checkpoints/report.js';
+export * as data from './data/index.js';
 export type { DataPosition } from './data/position.js';
 export {
   CheckpointManager, checkpointSteps, exportOrtCheckpoint, importOrtCheckpoint, loadCheckpoint, restoreCheckpoint,
