@@ -36,7 +36,7 @@ export interface StepEvent extends EventBase {
   readonly learningRate: number | null;
   /** Over about the last two seconds. */
   readonly stepsPerSecond: number;
-  /** Null where the data decides when the run ends. */
+  /** Null where the data decides when the run ends, and before the second step. */
   readonly secondsLeft: number | null;
   /** Resident bytes of the process. */
   readonly memory: number;

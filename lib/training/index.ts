@@ -24,3 +24,6 @@ export { progress, type ProgressOptions } from './watch/progress.js';
 export { report as htmlReport, type ReportOptions as HtmlReportOptions } from './watch/report.js';
 export { tensorBoard, type TensorBoardOptions } from './watch/tensorboard.js';
 export type { Watcher } from './watch/watcher.js';
+export {
+  fit, Run, type Batches, type Callback, type CheckpointOptions, type EarlyStoppingOptions, type EvaluationOptions, type FitOptions, type Metrics, type StatisticsOptions,
+} from './fit.js';

@@ -60,7 +60,7 @@ export class TrainingSession {
   readonly style: Style;
   #live: Live | null;
   readonly #folder: Folder;
-  readonly #device: 'cpu' | 'cuda';
+  readonly device: 'cpu' | 'cuda';
   #rate: number | null;
   readonly #train: { readonly batch: BatchReader; readonly result: ResultReader<SessionStepResult> };
   readonly #eval: Evaluation | null;
@@ -82,7 +82,7 @@ export class TrainingSession {
 
   private constructor(folder: Folder, device: 'cpu' | 'cuda', facts: CheckpointFacts, checkpoint: string) {
     this.#folder = folder;
-    this.#device = device;
+    this.device = device;
     const { manifest, ports } = folder;
     this.style = manifest?.style ?? (folder.models.optimizer ? 'classic' : 'in-graph');
     this.#live = this.#open(checkpoint, facts);
@@ -102,7 +102,7 @@ export class TrainingSession {
     const engine = loadEngine('onnxruntime-training');
     const checkpoint = engine.loadCheckpoint(path);
     try {
-      const native = engine.createTrainingSession(checkpoint, this.#folder.models, this.#device === 'cuda' ? { device: 'cuda' } : {});
+      const native = engine.createTrainingSession(checkpoint, this.#folder.models, this.device === 'cuda' ? { device: 'cuda' } : {});
       return { checkpoint, native, facts, tensors: new Map(facts.tensors.map((t) => [t.name, t])) };
     } catch (error) {
       checkpoint.dispose();
@@ -255,6 +255,9 @@ export class TrainingSession {
       if (t.stored !== 'float32') facts.fixed.set(t.name, bytes);
     }
   }
+
+  /** `module/name` of the parameters that train, sorted. */
+  get trainable(): string[] { return this.#session().facts.tensors.filter((t) => t.role === 'trainable').map((t) => t.path.join('/')).sort(); }
 
   /** How many elements the parameters have. */
   parametersSize(options?: { trainableOnly?: boolean }): number {
