@@ -17,7 +17,7 @@ export class MapWorkers {
     // By its path from the package, since this code may be part of a bundle.
     const script = pathToFileURL(join(packageRoot(), 'dist', 'lib', 'training', 'data', 'map-worker.js'));
     this.#workers = Array.from({ length: count }, () => {
-      const worker = new Worker(script, { workerData: { url: url.href } });
+      const worker = new Worker(script, { workerData: { url: url.href }, execArgv: process.execArgv.filter((flag) => !flag.startsWith('--input-type')) });
       const waiting = new Map<number, Waiting>();
       const settle = ({ id, result, error }: Response) => {
         const found = waiting.get(id);
