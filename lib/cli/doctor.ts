@@ -5,6 +5,7 @@ import { delimiter, join } from 'node:path';
 
 import { engine, engines, type EngineName } from '../runtime/engines.js';
 import { addon, addonPath } from '../runtime/native.js';
+import { painter, positional, type Command } from './command.js';
 
 export interface EngineReport {
   name: EngineName;
@@ -61,7 +62,7 @@ function findLibrary(name: string): string | null {
 }
 
 /** Looks at everything; loads the engines that are there. */
-export function diagnose(): Report {
+function diagnose(): Report {
   const report: Report = {
     node: process.version,
     platform: `${process.platform}-${process.arch}`,
@@ -104,8 +105,8 @@ function advise(report: Report): string[] {
 }
 
 /** The report as lines for people. */
-export function describe(report: Report, colour: boolean): string {
-  const paint = (code: number, text: string) => (colour ? `\u001b[${code}m${text}\u001b[0m` : text);
+function describe(report: Report, colour: boolean): string {
+  const paint = painter(colour);
   const line = (good: boolean | null, label: string, text: string) =>
     `${good === null ? paint(33, '–') : good ? paint(32, '✓') : paint(31, '✗')} ${label.padEnd(22)} ${text}`;
   const lines = [
@@ -123,3 +124,20 @@ export function describe(report: Report, colour: boolean): string {
   ];
   return [...lines, ...report.advice.map((text) => `\n${paint(1, 'To do:')} ${text}`)].join('\n');
 }
+
+export const doctor: Command = {
+  help: `usage: hokku doctor [--json]
+
+Looks for the addon, the engines, GPUs and their libraries, and says what is missing. Exit code 1 where the default engine
+does not work.
+
+examples:
+  hokku doctor
+  hokku doctor --json | jq .engines`,
+  options: {},
+  run(args) {
+    positional(args, 'doctor', []);
+    const report = diagnose();
+    return { code: report.healthy ? 0 : 1, json: report, text: describe(report, args.colour) };
+  },
+};

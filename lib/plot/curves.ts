@@ -35,7 +35,7 @@ const ROOM = { left: 58, right: 14, top: 12, bottom: 26, title: 24 } as const;
 const CONSTANT_ROOM = 0.1;
 const ROUNDING = 1e-9;
 /** Nearer to zero is zero, and farther from it infinite: their sums and quotients would be no numbers. */
-const [TINY, HUGE] = [1e-300, 1e300];
+const [TINY, HUGE] = [1e-150, 1e150];
 
 interface Frame { left: number; right: number; top: number; bottom: number; x: [number, number]; y: [number, number]; log: boolean }
 
