@@ -2,7 +2,7 @@
 import { ConcreteArray, NDArray, aval, expectConcrete, type Aval } from './array.js';
 import { Var, setEvaluator, type Jaxpr } from './core.js';
 import { dims, symbolicDim } from './dims.js';
-import { Program, execute, targetOf, eagerPrograms } from './program.js';
+import { makeProgram, execute, targetOf, eagerPrograms } from './program.js';
 import { subprograms } from './programs.js';
 import type { Primitive } from './primitives/primitive.js';
 
@@ -30,7 +30,7 @@ setEvaluator((primitive: Primitive, inputs: readonly NDArray[], params: unknown)
   const alike = primitive.opcode !== undefined && whole !== undefined && avals.every((a) => a.shape.length === 0 || dims.equalShapes(a.shape, whole.shape));
   const typed = alike ? avals.map((a) => (a.shape.length ? aval([open], a.dtype, a.weak) : a)) : avals;
   const key = `${target.engine} ${target.device} ${primitive.name} ${JSON.stringify(params)} ${typed.map((a) => `${a.dtype}${a.weak ? '~' : ''}[${a.shape.join()}]`).join(' ')}`;
-  const program = eagerPrograms.get(key, () => new Program(single(primitive, typed, params), target, [], undefined, !alike));
+  const program = eagerPrograms.get(key, () => makeProgram(single(primitive, typed, params), target, [], undefined, !alike));
   if (!alike) return program.run(arrays);
   return program.runOpen(arrays.map((x) => ({ dtype: x.dtype, shape: x.ndim ? [x.size] : [], data: x.memory })), outputs.map((a) => aval(a.shape.length ? [dims.size(a.shape)] : [], a.dtype)))
     .map((x, k) => new ConcreteArray(outputs[k], x.memory, x.device));

@@ -1,6 +1,7 @@
 /** Compiled programs: a traced program, lowered, in a session, with memory in and memory out. */
 import type { Memory, NativeBinding, NativeSession, NativeTensor } from '../runtime/addon.js';
 import { engine as loadEngine } from '../runtime/engines.js';
+import { channels, traceSync } from '../runtime/channels.js';
 import { ValueError } from '../runtime/errors.js';
 import { Graph } from '../lowering/graph.js';
 import { lowerProgram } from '../lowering/lower.js';
@@ -252,6 +253,16 @@ export class Program {
   }
 }
 
+/** A new program, told on `hokku:compile`. */
+export function makeProgram(...args: ConstructorParameters<typeof Program>): Program {
+  const [{ equations }, { engine, device }] = args;
+  return traceSync(channels.compile, () => ({ engine, device: String(device), equations: equations.length }), (trace) => {
+    const program = new Program(...args);
+    if (trace) trace.modelBytes = program.modelBytes;
+    return program;
+  });
+}
+
 /** Least recently used first; `dispose` where an entry leaves. */
 class Cache {
   readonly #entries = new Map<string, Program>();
@@ -285,7 +296,7 @@ export const eagerPrograms = new Cache(64 << 20, true);
 export function compile(program: Jaxpr, target: Target = targetOf(), donated: readonly number[] = [], pairs?: InPlace): Program {
   const jaxpr = optimize(inlineCalls(program));
   const key = `${target.engine} ${target.device} ${donated.join()} ${pairs ? [...pairs].join(';') : ''} ${jaxpr.outputs.map((a) => (a.aval.weak ? '~' : '.')).join('')} ${formatJaxpr(jaxpr)}`;
-  return programs.get(key, () => new Program(jaxpr, target, donated, pairs));
+  return programs.get(key, () => makeProgram(jaxpr, target, donated, pairs));
 }
 
 /** Compiles and runs a program on concrete values. */

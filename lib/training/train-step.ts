@@ -10,6 +10,7 @@ import { targetOf, type Program } from '../jax/program.js';
 import { matchTree } from '../jax/tree-fast.js';
 import { map, partition, traverse } from '../haiku/data-structures.js';
 import type { Params, State } from '../haiku/types.js';
+import { channels, tracePromise, traceSync, type StepTrace } from '../runtime/channels.js';
 import { checkOptions } from '../runtime/options.js';
 import { TypeError } from '../runtime/errors.js';
 import { Carry, PARTS, type Position, type TrainTree } from './carry.js';
@@ -163,14 +164,20 @@ export function trainStep(specification: Specification, options?: TrainStepOptio
     return [settle(new Carry(plan, carry, [...mine, ...kept], next)).carry, { loss: outputs[plan.replaced], aux: plan.aux(outputs) }];
   };
 
-  const step = ((carry, batch) => {
+  const trace = (): StepTrace => {
+    const { engine, device } = targetOf(options);
+    return { kind: 'trainStep', engine, device: String(device) };
+  };
+  const step = ((carry, batch) => traceSync(channels.step, trace, () => {
     const ready = prepare(carry, batch);
     return finish(ready, ready.plan.program.run(ready.inputs));
-  }) as TrainStep;
+  })) as TrainStep;
   step.async = async (carry, batch, asyncOptions) => {
     const { signal } = checkOptions('trainStep.async', asyncOptions, ['signal']);
-    const ready = prepare(carry, batch);
-    return finish(ready, await ready.plan.program.runAsync(ready.inputs, signal));
+    return tracePromise(channels.step, trace, async () => {
+      const ready = prepare(carry, batch);
+      return finish(ready, await ready.plan.program.runAsync(ready.inputs, signal));
+    });
   };
   step.init = (params, initOptions) => {
     const { state = {}, rng = null } = checkOptions('trainStep.init', initOptions, ['state', 'rng']);

@@ -9,6 +9,7 @@ import type { NativeCheckpoint, NativeTrainingSession } from '../runtime/addon.j
 import { decodeAt, encode, TYPED_ARRAYS } from '../runtime/elements.js';
 import { GET_TRAINING, engine as loadEngine } from '../runtime/engines.js';
 import { DisposedError, EngineNotFoundError, ShapeError, TypeError, ValueError } from '../runtime/errors.js';
+import { channels, tracePromise, traceSync, type StepTrace } from '../runtime/channels.js';
 import { checkOptions } from '../runtime/options.js';
 import { bytesAs } from './artifacts.js';
 import { checkSameModel, openFolder, readFacts, type CheckpointFacts, type Folder } from './artifacts/load.js';
@@ -132,6 +133,8 @@ export class TrainingSession {
 
   // ---- steps ----
 
+  readonly #trace = (): StepTrace => ({ kind: 'session', engine: 'onnxruntime-training', device: this.device });
+
   /**
    * Runs the training model on a batch shaped like the one that the artifacts were generated with; for artifacts that others
    * made, a batch is the list of inputs in the model's order.
@@ -139,14 +142,14 @@ export class TrainingSession {
   trainStep(batch: unknown): SessionStepResult {
     const { native } = this.#session();
     const inputs = this.#train.batch.read(batch);
-    return this.#train.result.read(native.trainStep(inputs, this.#train.result.allocate()));
+    return this.#train.result.read(traceSync(channels.step, this.#trace, () => native.trainStep(inputs, this.#train.result.allocate())));
   }
 
   /** As `trainStep`, on the engine's own thread. A step in flight ends even if the session is disposed of meanwhile. */
   async trainStepAsync(batch: unknown): Promise<SessionStepResult> {
     const { native } = this.#session();
     const inputs = this.#train.batch.read(batch);
-    return this.#train.result.read(await native.trainStepAsync(inputs, this.#train.result.allocate()));
+    return this.#train.result.read(await tracePromise(channels.step, this.#trace, () => native.trainStepAsync(inputs, this.#train.result.allocate())));
   }
 
   /** Runs the eval model; nothing changes. */

@@ -5,6 +5,7 @@ import { config } from '../../jax/index.js';
 import { ConcreteArray } from '../../jax/array.js';
 import type { MutableParams } from '../../haiku/types.js';
 import { FileFormatError, TypeError, ValueError, DisposedError } from '../../runtime/errors.js';
+import { channels, tracePromise } from '../../runtime/channels.js';
 import { checkOptions } from '../../runtime/options.js';
 import { packageVersion } from '../../runtime/native.js';
 import type { DataPosition } from '../data/position.js';
@@ -72,7 +73,7 @@ async function open(directory: string, step: number | undefined): Promise<{ path
 }
 
 async function contentsIn(path: string, manifest: CheckpointManifest): Promise<Contents> {
-  const parts = await readParts(path, manifest);
+  const parts = await tracePromise(channels.checkpoint, () => ({ action: 'restore' as const, path, step: manifest.step }), () => readParts(path, manifest));
   const named = (part: Part): Named => new Map([...parts[part]].map((t) => [t.name, toArray(t)]));
   const { trainable, step, rng, optimizer: optimizerKind, session } = manifest;
   return { params: named('params'), state: named('state'), optimizer: named('optimizer'), trainable, step, rng: decodeKey(rng), optimizerKind, session };
@@ -206,7 +207,8 @@ export class CheckpointManager {
   write({ manifest, parts }: Snapshot): Promise<{ path: string; bytes: number }> {
     if (this.#closed) return Promise.reject(new DisposedError(`This CheckpointManager of ${this.directory} was closed: open it again.`));
     const writing = this.#last.catch(() => {}).then(async () => {
-      const written = await writeStep(this.directory, manifest, parts);
+      const trace = () => ({ action: 'save' as const, path: folderOf(this.directory, manifest.step), step: manifest.step });
+      const written = await tracePromise(channels.checkpoint, trace, () => writeStep(this.directory, manifest, parts));
       // The checkpoint is safe by now. What cannot be removed is tried again after the next one.
       if (this.keep !== Infinity) await removeOld(this.directory, this.keep).catch(() => {});
       return written;
