@@ -9,17 +9,25 @@ import { openFolder, type Folder } from '../training/artifacts/load.js';
 import type { PortRecord } from '../training/artifacts/manifest.js';
 import { numbered } from '../training/artifacts/ports.js';
 import { FILES } from '../training/artifacts/write.js';
+import { generateArtifacts, type ArtifactsOptions } from '../training/artifacts.js';
+import { from } from '../training/data/index.js';
 import { TrainingSession } from '../training/training-session.js';
 import { painter, positional, subcommand, table, UsageError, type Arguments, type Command, type Outcome } from './command.js';
+import { CONFIG_OPTIONS, keyOf, loadConfig, valueOf, type Loaded } from './config.js';
 
-const HELP = `usage: hokku artifacts inspect FOLDER
+const HELP = `usage: hokku artifacts make CONFIG [FOLDER]
+       hokku artifacts inspect FOLDER
        hokku artifacts validate FOLDER
 
+  make        writes what the configuration's loss, params, trainable and optimizer say, to its artifacts or to FOLDER
   inspect     how they train, what goes in and comes out, which tensors they hold
   validate    reads every file, holds it against its hash, loads it into the training engine, and runs the eval model and
               one training step on zeros; nothing on the disk changes. Exit code 1 where anything fails
 
+CONFIG is as for \`hokku train\`.
+
 examples:
+  hokku artifacts make config.js runs/artifacts
   hokku artifacts inspect runs/artifacts
   hokku artifacts validate runs/artifacts --json`;
 
@@ -55,6 +63,34 @@ async function inspect(args: Arguments): Promise<Outcome> {
     '', roles.map((role) => `${role}: ${sizeOf(role).toLocaleString('en-US')} values`).join(', '),
   ];
   return { code: 0, json, text: lines.join('\n') };
+}
+
+async function make(args: Arguments): Promise<Outcome> {
+  const [file, given] = positional(args, 'artifacts make', ['CONFIG', '[FOLDER]']);
+  const config = await loadConfig(file!, args);
+  const folder = given ?? config.artifacts;
+  if (folder === undefined) throw new UsageError(`Where to? hokku artifacts make ${file} FOLDER, or artifacts in the configuration.`);
+  const { loss, optimizer, params } = config;
+  if (!loss || !optimizer || !params) throw new UsageError(`${file} lacks ${(['loss', 'optimizer', 'params'] as const).filter((key) => !config[key]).join(' and ')}, of which artifacts are made.`);
+  const { trainable, evalLoss, outputs, style, batchDim } = config;
+  const options: ArtifactsOptions = {
+    loss, optimizer, params: await valueOf(params), batch: await exampleOf(config, file!), state: await valueOf(config.state ?? {}), rng: keyOf(config.rng),
+    ...Object.fromEntries(Object.entries({ trainable, evalLoss, outputs, style, batchDim }).filter(([, value]) => value !== undefined)),
+  };
+  const made = generateArtifacts(options, folder);
+  const ports = (records: readonly PortRecord[]): string => records.map((p) => `${p.name}: ${typeOf(p)}`).join(', ');
+  const lines = [
+    `${folder}: ${made.style} style, ${made.trainable.length} arrays train, ${made.frozen.length} are frozen`, `inputs   ${ports(made.inputs)}`, `outputs  ${ports(made.outputs)}`,
+    ...(made.fixedBecause ? [`The batch size is fixed: ${made.fixedBecause}`] : []),
+  ];
+  return { code: 0, json: { directory: folder, ...made }, text: lines.join('\n') };
+}
+
+/** The first batch, or what the configuration says is like one. */
+async function exampleOf({ batch, data }: Loaded, file: string): Promise<unknown> {
+  if (batch !== undefined) return valueOf(batch);
+  if (data !== undefined) for await (const first of from(data)) return first;
+  throw new UsageError(`${file} has neither a batch nor data that gives one: artifacts take over its shapes and dtypes.`);
 }
 
 interface Check { readonly check: string; readonly ok: boolean | null; readonly detail: string }
@@ -104,4 +140,4 @@ function zeros({ dtype, shape }: PortRecord): ConcreteArray {
   return fromBytes(dtype, sizes, new Uint8Array(sizes.reduce((a, b) => a * b, DTYPES[dtype].size)));
 }
 
-export const artifacts: Command = { help: HELP, options: {}, run: (args) => subcommand('artifacts', { inspect, validate }, args) };
+export const artifacts: Command = { help: HELP, options: CONFIG_OPTIONS, run: (args) => subcommand('artifacts', { make, inspect, validate }, args) };

@@ -2,6 +2,7 @@
 import type { ParseArgsConfig } from 'node:util';
 import { HokkuError } from '../runtime/errors.js';
 import { nearest } from '../runtime/nearest.js';
+import type { ProgressStream } from '../training/watch/progress.js';
 
 /** A command was called wrongly: exit code 2. */
 export class UsageError extends HokkuError {
@@ -23,6 +24,8 @@ export interface Arguments {
   /** Whether the text may have colours. */
   readonly colour: boolean;
   readonly json: boolean;
+  /** For what is said meanwhile. */
+  readonly stderr: ProgressStream;
 }
 
 export interface Command {

@@ -3,12 +3,16 @@ import { parseArgs } from 'node:util';
 import { HokkuError } from '../runtime/errors.js';
 import { packageVersion } from '../runtime/native.js';
 import { nearest } from '../runtime/nearest.js';
+import type { ProgressStream } from '../training/watch/progress.js';
 import { UsageError, type Command } from './command.js';
 
 /** Loaded when they are asked for: most need the whole library. */
 const COMMANDS: Readonly<Record<string, { summary: string; load: () => Promise<Command> }>> = {
+  train: { summary: 'train what a configuration says', load: async () => (await import('./train.js')).train },
+  resume: { summary: 'go on with a run that was interrupted', load: async () => (await import('./train.js')).resume },
+  eval: { summary: 'measure a checkpoint on the evaluation data', load: async () => (await import('./train.js')).evaluation },
   params: { summary: 'tabulate parameters, compare two checkpoints, draw heat maps', load: async () => (await import('./params.js')).params },
-  artifacts: { summary: "inspect or validate ONNX Runtime's training artifacts", load: async () => (await import('./artifacts.js')).artifacts },
+  artifacts: { summary: "make, inspect or validate ONNX Runtime's training artifacts", load: async () => (await import('./artifacts.js')).artifacts },
   doctor: { summary: 'what works on this machine, and what to do about the rest', load: async () => (await import('./doctor.js')).doctor },
 };
 
@@ -27,7 +31,7 @@ const COMMON = { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' 
 /** Where a command writes: what was asked for, and everything else. */
 export interface Streams {
   out(text: string): void;
-  error(text: string): void;
+  readonly stderr: ProgressStream;
   readonly colour: boolean;
 }
 
@@ -37,12 +41,12 @@ export async function run(args: readonly string[], streams: Streams): Promise<nu
     return await dispatch(args, streams);
   } catch (error) {
     if (args.includes('--json')) streams.out(JSON.stringify({ error: { code: (error as HokkuError).code ?? 'ERROR', message: (error as Error).message } }, null, 2));
-    streams.error(explain(error));
+    streams.stderr.write(`${explain(error)}\n`);
     return error instanceof UsageError ? 2 : 1;
   }
 }
 
-async function dispatch([name, ...args]: readonly string[], { out, colour }: Streams): Promise<number> {
+async function dispatch([name, ...args]: readonly string[], { out, stderr, colour }: Streams): Promise<number> {
   const print = (text: string): 0 => { out(text); return 0; };
   if (name === undefined) throw new UsageError(`A command is missing.\n\n${HELP}`);
   if (name === '--help' || name === '-h' || name === 'help') return print(HELP);
@@ -53,7 +57,7 @@ async function dispatch([name, ...args]: readonly string[], { out, colour }: Str
   const { values, positionals } = parse(command, args, name);
   if (values.help) return print(command.help);
   const json = values['json'] === true;
-  const { code, json: found, text } = await command.run({ values, positionals, json, colour });
+  const { code, json: found, text } = await command.run({ values, positionals, json, colour, stderr });
   print(json ? JSON.stringify(found, (_, v: unknown) => (typeof v === 'number' && !Number.isFinite(v) ? String(v) : typeof v === 'bigint' ? String(v) : v), 2) : text);
   return code;
 }

@@ -27,3 +27,4 @@ export type { Watcher } from './watch/watcher.js';
 export {
   fit, Run, type Batches, type Callback, type CheckpointOptions, type EarlyStoppingOptions, type EvaluationOptions, type FitOptions, type Metrics, type StatisticsOptions,
 } from './fit.js';
+export type { DataFile, RunConfig } from './run-config.js';

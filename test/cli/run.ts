@@ -9,7 +9,7 @@ export interface Done { status: number | null; stdout: string; stderr: string }
 /** Here. */
 export async function hokku(...args: string[]): Promise<Done> {
   let [stdout, stderr] = ['', ''];
-  const status = await run(args, { out: (text) => { stdout += `${text}\n`; }, error: (text) => { stderr += `${text}\n`; }, colour: false });
+  const status = await run(args, { out: (text) => { stdout += `${text}\n`; }, stderr: { isTTY: false, columns: 80, write: (text) => { stderr += text; } }, colour: false });
   return { status, stdout, stderr };
 }
 export const hokkuJson = async (...args: string[]): Promise<any> => JSON.parse((await hokku(...args, '--json')).stdout);

@@ -3,9 +3,12 @@ import { checkOptions } from '../../runtime/options.js';
 import type { FitEvent, StartEvent, StepEvent } from '../events.js';
 import { watcher, type Watcher } from './watcher.js';
 
+/** What is needed of a stream. */
+export type ProgressStream = Pick<NodeJS.WriteStream, 'isTTY' | 'columns'> & { write(text: string): unknown };
+
 export interface ProgressOptions {
   /** Where to write; default standard error. */
-  stream?: NodeJS.WriteStream;
+  stream?: ProgressStream;
   /** What stands before the bar. */
   label?: string;
   /** In a log, the seconds between two lines; default 10. */
@@ -41,12 +44,12 @@ export function formatSeconds(seconds: number): string {
   return h ? `${h}:${String(m).padStart(2, '0')}:${String(s).padStart(2, '0')}` : `${m}:${String(s).padStart(2, '0')}`;
 }
 
-const speed = (rate: number): string => (rate >= 1 || rate === 0 ? `${formatNumber(rate >= 100 ? Math.round(rate) : rate)} steps/s` : `${formatNumber(1 / rate)} s/step`);
+const speed = (rate: number): string => (rate >= 1 ? `${formatNumber(rate >= 100 ? Math.round(rate) : rate)} steps/s` : `${formatNumber(1 / rate)} s/step`);
 const named = (values: Readonly<Record<string, number>>): string[] => Object.keys(values).sort().map((name) => `${name} ${formatNumber(values[name])}`);
 
 /** What a step is worth saying. */
 const facts = ({ loss, metrics, stepsPerSecond, secondsLeft }: StepEvent): string =>
-  [`loss ${formatNumber(loss)}`, ...named(metrics), speed(stepsPerSecond), ...(secondsLeft === null ? [] : [`${formatSeconds(secondsLeft)} left`])].join(' | ');
+  [`loss ${formatNumber(loss)}`, ...named(metrics), ...(stepsPerSecond > 0 ? [speed(stepsPerSecond)] : []), ...(secondsLeft === null ? [] : [`${formatSeconds(secondsLeft)} left`])].join(' | ');
 
 /** What the other events are worth saying, one line each; nothing for those that a person need not see. */
 function remark(event: FitEvent): string | undefined {
@@ -64,7 +67,7 @@ function startLine({ step, steps, engine, device, trainable, frozen, resumed }: 
   return resumed ? `going on from step ${step} (${resumed.path}): ${what}` : `${steps === null ? 'training' : `training for ${steps} steps`}: ${what}`;
 }
 
-function lines(stream: NodeJS.WriteStream, prefix: string, every: number): Watcher {
+function lines(stream: ProgressStream, prefix: string, every: number): Watcher {
   let [total, next]: [number | null, number] = [null, -Infinity];
   return watcher((event) => {
     if (event.type === 'start') [total, next] = [event.steps, -Infinity];
@@ -81,7 +84,7 @@ function lines(stream: NodeJS.WriteStream, prefix: string, every: number): Watch
 const REDRAW_MS = 100;
 const CELLS = 24;
 
-function bar(stream: NodeJS.WriteStream, prefix: string): Watcher {
+function bar(stream: ProgressStream, prefix: string): Watcher {
   let total: number | null = null;
   let next = -Infinity;
   let drawn = false;
