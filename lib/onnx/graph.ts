@@ -140,7 +140,9 @@ function inOrder(nodes: readonly Node[], needs: (n: Node) => string[], what: str
     const path: number[] = [];
     let at = left.findIndex((n) => n > 0);
     while (!path.includes(at)) { path.push(at); at = before[at].find((j) => left[j] > 0)!; }
-    const cycle = path.slice(path.indexOf(at)).reverse();
+    const around = path.slice(path.indexOf(at)).reverse();
+    const first = around.indexOf(Math.min(...around));
+    const cycle = [...around.slice(first), ...around.slice(0, first)];
     throw new FileFormatError(`${what}: the graph has a cycle: ${cycle.slice(0, 5).map((i) => labelOf(nodes[i])).join(' → ')}${cycle.length > 5 ? ` → … (${cycle.length} nodes)` : ''}.`);
   }
   return ready.map((i) => nodes[i]);

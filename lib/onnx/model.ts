@@ -111,7 +111,7 @@ function read(source: Source, folder: Folder): Model {
   const layout = layoutOf(source);
   const proto = decode(source, layout);
   const opsets = readOpsets(proto.opsetImport, source.name);
-  if (opsets.size === 0) throw new FileFormatError(`${source.name} imports no operator set.`);
+  if (opsets.size === 0) throw new FileFormatError(`${source.name} is no ONNX model, or a damaged one: it imports no operator set.`);
   const reading: Reading = {
     what: source.name,
     tensor: (t, i, label) => readTensor(t, source, folder, i >= 0 ? layout.initializers[i].data : null, label),

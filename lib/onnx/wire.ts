@@ -62,7 +62,7 @@ export const header = (number: number, length: number): Uint8Array => Buffer.con
 export const MODEL_GRAPH = 7;
 export const GRAPH_INITIALIZER = 5;
 const TENSOR_FLOATS = 4;
-const TENSOR_RAW = 9;
+export const TENSOR_RAW = 9;
 const TENSOR_DOUBLES = 10;
 
 /** Tensors from this size on are left in the file. */

@@ -1,23 +1,11 @@
 /** Networks exported from PyTorch, by both of its exporters: the same outputs and gradients as PyTorch's own. */
 import { expect } from 'chai';
-import { join } from 'node:path';
-import { fromBytes, grad, jit, numpy as jnp, vmap, type Array } from '../../lib/jax/index.js';
-import { importModel, type ImportedModel } from '../../lib/onnx/index.js';
+import { grad, jit, numpy as jnp, vmap, type Array } from '../../lib/jax/index.js';
 import { originOf } from '../../lib/onnx/import.js';
-import { readSafetensors } from '../goldens/safetensors.js';
 import { expectClose, onEveryEngine } from '../jax/helpers.js';
+import { opened, recorded } from './torch.js';
 
-export const FOLDER = join(import.meta.dirname, '../../../test/onnx/torch');
 const NETWORKS = ['resnet_eval', 'resnet_eval_dynamo', 'resnet_train', 'mobilenet', 'mobilenet_dynamo', 'transformer', 'transformer_dynamo', 'recurrent_lstm', 'recurrent_gru'];
-
-interface Recorded { readonly get: (name: string) => Array; readonly names: readonly string[]; readonly inputs: Record<string, Array> }
-export function recorded(name: string): Recorded {
-  const arrays = new Map([...readSafetensors(join(FOLDER, `${name}.safetensors`))].map(([key, { dtype, shape, bytes }]) => [key, fromBytes(dtype, shape, bytes)]));
-  const names = [...arrays.keys()];
-  const inputs = Object.fromEntries(names.filter((n) => n.startsWith('input/')).map((n) => [n.slice(6), arrays.get(n)!]));
-  return { get: (n) => arrays.get(n)!, names, inputs };
-}
-export const opened = (name: string): ImportedModel => importModel(join(FOLDER, `${name}.onnx`));
 
 describe('networks from PyTorch', () => {
   for (const name of NETWORKS) onEveryEngine(name, () => {
