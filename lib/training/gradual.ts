@@ -129,7 +129,10 @@ export class Phases {
       init: (params) => new PartitionState({ innerStates: fromEntries(this.#groups(params).map(([label, part]) => [label, each.init(part)])) }),
       update: (grads, state, params, extraArgs) => {
         const own = new Map(this.#groups(params));
-        const results = this.#groups(grads).map(([label, part]) => [label, ...each.update(part, state.innerStates[label], own.get(label), extraArgs)] as const);
+        const others = (label: string): Params => [...own].reduce((all, [other, part]) => (other === label ? all : join(all, part)), {} as Params);
+        // Of the whole loss a group sees what its own values do to it.
+        const extra = (label: string, grad: Params) => extraArgs && { ...extraArgs, grad, valueFn: (part: Params) => extraArgs.valueFn!(join(part, others(label))) };
+        const results = this.#groups(grads).map(([label, part]) => [label, ...each.update(part, state.innerStates[label], own.get(label), extra(label, part))] as const);
         const innerStates = { ...state.innerStates, ...fromEntries(results.map(([label, , next]) => [label, next])) };
         return [results.reduce((all, [, updates]) => join(all, updates), {} as Params), new PartitionState({ innerStates })];
       },

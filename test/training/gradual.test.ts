@@ -184,6 +184,22 @@ describe('gradual unfreezing', () => {
     expect(distance(trainable, trees[3].trainable)).to.be.below(1e-6);
   });
 
+  it('tells each group the loss, its gradient, and what its own values do to the loss', () => {
+    // A step by the loss itself, computed again at the present values: the same as by the loss that the step has.
+    const by = (value: (extra: any, params: hk.Params) => Array): optax.GradientTransformation => ({
+      init: () => null,
+      update: (grads, state, params, extra) => [tree.map((g: Array, h: Array) => g.add(h).mul(value(extra, params)).mul(-0.05), grads, extra!['grad']), state],
+    });
+    for (const trainable of [undefined, schedule()]) {
+      const [one, two] = [by((extra) => extra.value), by((extra, params) => extra.valueFn(params))].map((optimizer) => {
+        const step = trainStep({ loss, optimizer, trainable });
+        return run(step, step.init(start), 8).trees.at(-1)!;
+      });
+      expect(distance(one.trainable, two.trainable)).to.be.below(1e-5);
+      expect(distance(one.trainable.head, start.head)).to.be.above(1e-3);
+    }
+  });
+
   it('refuses schedules that cannot be', () => {
     refused(() => gradualUnfreezing({ 5: 'head' }), 'ValueError', /what trains from step 0 on; the first step here is 5/);
     refused(() => gradualUnfreezing({}), 'ValueError', /what trains from step 0 on\./);
