@@ -11,7 +11,6 @@ import { formatBytes, grid } from '../haiku/summary.js';
 import { ArraySpec } from '../haiku/text.js';
 import type { Params, State } from '../haiku/types.js';
 import type { GradientTransformation } from '../optax/index.js';
-import { checkOptions } from '../runtime/options.js';
 import { callLoss, join, type Specification, type Split } from './specification.js';
 import { marked } from './trainable.js';
 
@@ -55,8 +54,7 @@ export interface TrainingReport {
   toString(): string;
 }
 
-export function report(specification: Specification, init: GradientTransformation['init'], optimized: Params, split: Split, batch: unknown, options?: TrainingReportOptions): TrainingReport {
-  const { state = {}, rng = null } = checkOptions('trainStep.report', options, ['state', 'rng', 'step']);
+export function report(specification: Specification, init: GradientTransformation['init'], optimized: Params, split: Split, batch: unknown, { state = {}, rng = null }: TrainingReportOptions): TrainingReport {
   const params = join(split.trainable, split.nonTrainable);
   const [floats, rest] = [true, false].map((wanted) => Object.fromEntries(Object.entries(params).map(([module, bundle]) =>
     [module, Object.fromEntries(Object.entries(bundle).filter(([, x]) => isFloat(x.dtype) === wanted))])));

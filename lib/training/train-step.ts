@@ -12,7 +12,7 @@ import { map, partition, traverse } from '../haiku/data-structures.js';
 import type { Params, State } from '../haiku/types.js';
 import { channels, tracePromise, traceSync, type StepTrace } from '../runtime/channels.js';
 import { checkOptions } from '../runtime/options.js';
-import { TypeError } from '../runtime/errors.js';
+import { TypeError, ValueError } from '../runtime/errors.js';
 import { Carry, PARTS, type Position, type TrainTree } from './carry.js';
 import { GradualUnfreezing, carriedOver, type Phases } from './gradual.js';
 import { makePlan, type Plan } from './plan.js';
@@ -58,6 +58,13 @@ export interface TrainStep {
   report(params: Params, batch: any, options?: TrainingReportOptions): TrainingReport;
 }
 
+function checkTree(where: string, x: unknown): void {
+  if (typeof x !== 'object' || x === null || !('optState' in x)) throw new TypeError(`${where}: the first argument must be the tree that step.init or the step before returned.`);
+}
+function checkStep(where: string, step: unknown): number {
+  if (!Number.isInteger(step) || (step as number) < 0 || (step as number) >= 2 ** 31) throw new ValueError(`${where}: step must be a whole number from 0 on, but got ${String(step)}.`);
+  return step as number;
+}
 const counter = (step: number): Array => jnp.array(new Int32Array([step])).reshape([]);
 
 /**
@@ -132,7 +139,7 @@ export function trainStep(specification: Specification, options?: TrainStepOptio
   };
 
   const prepare = (given: TrainTree, batch: unknown): { plan: Plan; carry: TrainTree; position: Position | null; inputs: ConcreteArray[] } => {
-    if (typeof given !== 'object' || given === null || !('optState' in given)) throw new TypeError('trainStep: the first argument must be the tree that step.init or the step before returned.');
+    checkTree('trainStep', given);
     const { carry, position } = settle(given);
     const target = targetOf(options);
     for (const plan of plans) {
@@ -189,15 +196,16 @@ export function trainStep(specification: Specification, options?: TrainStepOptio
   };
   step.adopt = (carry, adoptOptions) => {
     const { step: at } = checkOptions('trainStep.adopt', adoptOptions, ['step']);
-    const count = at === undefined ? carry.step : put(counter(at));
+    checkTree('trainStep.adopt', carry);
+    const count = at === undefined ? carry.step : put(counter(checkStep('trainStep.adopt', at)));
     return adopt({ ...carry, step: count, mask: undefined }, positionOf(join(carry.trainable, carry.nonTrainable), count.item()));
   };
   step.lower = (carry, batch) => prepare(carry, batch).plan.program;
   step.report = (params, batch, reportOptions) => {
-    const { step: at = 0 } = reportOptions ?? {};
-    const position = positionOf(params, at);
+    const { step: at = 0 } = checkOptions('trainStep.report', reportOptions, ['state', 'rng', 'step']);
+    const position = positionOf(params, checkStep('trainStep.report', at));
     const split = splitAt(params, position);
-    return report(specification, optimizerAt(position).init, optimized(position, params, split), split, batch, reportOptions);
+    return report(specification, optimizerAt(position).init, optimized(position, params, split), split, batch, reportOptions ?? {});
   };
   return step;
 }

@@ -154,6 +154,14 @@ describe('gradual unfreezing', () => {
     expect(bits(back.optState)).to.equal(bits(last.optState.innerStates['0-']));
   });
 
+  it('adopt refuses what is no tree, and steps that there are not', () => {
+    const step = trainStep({ loss, optimizer: optax.sgd(0.1) });
+    refused(() => step.adopt(start as never), 'TypeError', /^trainStep\.adopt: the first argument must be the tree/);
+    refused(() => step.adopt(step.init(start), { step: 1.5 }), 'ValueError', /step must be a whole number from 0 on, but got 1\.5/);
+    refused(() => step.adopt(step.init(start), { steps: 1 } as never), 'TypeError', /did you mean 'step'/);
+    expect(step.adopt(step.init(start), { step: 7 }).step.item()).to.equal(7);
+  });
+
   it('another optimizer begins anew', () => {
     const sgd = trainStep({ loss, optimizer: optax.sgd(0.1, { momentum: 0.9 }) });
     const [before] = run(sgd, sgd.init(start), 2).trees.slice(-1);

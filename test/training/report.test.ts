@@ -54,6 +54,7 @@ describe('the report before training', () => {
     expect(step.report(params, x, { state: { m: { s: jnp.ones([]) } }, rng: random.PRNGKey(0) }).chosen.parameters).to.equal(first);
     expect(calls).to.equal(2);
     refused(() => step.report(params, x, { states: {} } as never), 'TypeError', /did you mean 'state'/);
+    refused(() => step.report(params, x, { step: -1 }), 'ValueError', /^trainStep\.report: step must be a whole number from 0 on, but got -1/);
   });
 
   it('is a table to read', () => {
