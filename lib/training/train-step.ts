@@ -148,13 +148,13 @@ export function trainStep(specification: Specification, options?: TrainStepOptio
       if (!matchTree(plan.batchDef, batch, leaves)) continue;
       const batchLeaves = leaves.map((x) => toArrayLeaf(x, 'trainStep'));
       if (!fits(batchLeaves, plan.batchAvals)) continue;
-      let own: readonly unknown[] | null = Carry.leavesFor(carry, plan);
+      let own = Carry.leavesFor(carry, plan);
       if (!own) {
         const found: unknown[] = [];
         if (!matchTree(plan.carryDef, PARTS.map((p) => carry[p] ?? null), found) || !fits(found, plan.avals)) continue;
-        own = found;
+        own = (found as NDArray[]).map((x) => expectConcrete(x, 'trainStep'));
       }
-      return { plan, carry, position, inputs: [...plan.consts, ...(own as ConcreteArray[]), ...batchLeaves.map((x) => expectConcrete(x, 'trainStep'))] };
+      return { plan, carry, position, inputs: [...plan.consts, ...own, ...batchLeaves.map((x) => expectConcrete(x, 'trainStep'))] };
     }
     plans.unshift(makePlan(specification, optimizerAt(position), target, carry, batch));
     if (plans.length > 64) plans.pop();

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import fc from 'fast-check';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as hk from '../../lib/index.js';
@@ -190,6 +191,32 @@ describe('gradual unfreezing', () => {
       trainable = once(trainable, frozen) as typeof trainable;
     }
     expect(distance(trainable, trees[3].trainable)).to.be.below(1e-6);
+  });
+
+  it('is Adam of each parameter by itself, over the steps in which it trains: any schedule', () => {
+    const modules = ['a', 'b', 'c'];
+    const starts = [0, 2, 3, 5];
+    const target = { a: 1, b: -2, c: 0.5 } as Record<string, number>;
+    const quadratic: Loss = (p) => modules.map((m) => jnp.square(p[m].w.sub(target[m])).mul(0.5)).reduce((x, y) => x.add(y));
+    const [rate, b1, b2] = [0.1, 0.9, 0.999];
+    const phases = fc.array(fc.subarray(modules, { minLength: 1 }), { minLength: starts.length, maxLength: starts.length });
+    fc.assert(fc.property(phases, (active) => {
+      const events = Object.fromEntries(starts.map((at, k) => [at, {
+        unfreeze: active[k].filter((m) => !active[k - 1]?.includes(m)), freeze: (active[k - 1] ?? []).filter((m) => !active[k].includes(m)),
+      }]));
+      const step = trainStep({ loss: quadratic, optimizer: optax.adam(rate), trainable: gradualUnfreezing(events) });
+      const { trees } = run(step, step.init(Object.fromEntries(modules.map((m) => [m, { w: jnp.zeros([]) }]))), 8);
+      const expected = Object.fromEntries(modules.map((m) => [m, { w: 0, mu: 0, nu: 0, count: 0 }]));
+      trees.forEach((tree, i) => {
+        for (const m of active[starts.findLastIndex((at) => at <= i)]) {
+          const s = expected[m];
+          const g = s.w - target[m];
+          [s.mu, s.nu, s.count] = [b1 * s.mu + (1 - b1) * g, b2 * s.nu + (1 - b2) * g * g, s.count + 1];
+          s.w -= rate * (s.mu / (1 - b1 ** s.count)) / (Math.sqrt(s.nu / (1 - b2 ** s.count)) + 1e-8);
+        }
+        for (const m of modules) expect(whole(tree)[m].w.item(), `${m} after step ${i}`).to.be.closeTo(expected[m].w, 1e-5);
+      });
+    }), { numRuns: process.env['HOKKU_LONG'] ? 200 : 12, seed: 7 });
   });
 
   it('tells each group the loss, its gradient, and what its own values do to the loss', () => {

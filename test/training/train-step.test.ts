@@ -111,6 +111,12 @@ describe('trainStep', () => {
     expect(carried(one[0])).to.equal(carried(two[0]));
   });
 
+  it('takes scalars that nobody has computed yet, into a known program too', () => {
+    const step = trainStep({ loss: (p, x) => jnp.sum(p.line.w.mul(x)).add(p.still.w), optimizer: optax.sgd(0.1), trainable: 'line' });
+    const begin = () => step.init({ ...tiny(), still: { w: jnp.zeros([]) } });
+    for (let i = 0; i < 2; i++) expect(step(begin(), ones)[0].step.item()).to.equal(1);
+  });
+
   it('is the caller\'s program: the frozen arrays themselves pass through', () => {
     const step = trainStep({ loss, optimizer: optax.sgd(0.1), trainable: notMiddle });
     const [carry] = train(step, step.init(params), data);
