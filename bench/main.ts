@@ -10,10 +10,10 @@ import { parseArgs } from 'node:util';
 import { engines as knownEngines } from 'hokku/jax';
 import { CASES, type BenchCase } from './cases/index.js';
 import { buildDriver, stylesIn } from './driver.js';
-import { measure } from './measure.js';
+import { measure, type Measurement } from './measure.js';
 import { PEERS, preparePeers } from './peers.js';
 import { Contender } from './protocol.js';
-import { geometricMeans, judge, summary, table } from './report.js';
+import { fractions, geometricMeans, judge, summary, table } from './report.js';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');  // this file runs from dist/bench
 const ENGINES = ['onnxruntime', 'onnxruntime-training'];
@@ -70,12 +70,13 @@ function readArguments() {
 
 type Arguments = ReturnType<typeof readArguments>;
 
-async function contenders(name: string, benchCase: BenchCase, options: Arguments, engines: string[]): Promise<Contender[]> {
+async function contenders(name: string, part: string | undefined, benchCase: BenchCase, options: Arguments, engines: string[]): Promise<Contender[]> {
   const started: Contender[] = [];
+  const own = part === undefined ? [] : [part];
   const artifacts = join(ROOT, 'out', 'bench', 'artifacts', name);
   const ours = join(dirname(fileURLToPath(import.meta.url)), 'serve.js');
   for (const engine of benchCase.compared ? engines : ['']) {
-    started.push(await Contender.start(process.execPath, ['--expose-gc', ours, name, engine, options.device, artifacts]));
+    started.push(await Contender.start(process.execPath, ['--expose-gc', ours, name, engine, options.device, artifacts, ...own]));
   }
   if (options.driver && engines.includes('onnxruntime-training')) {
     const library = knownEngines().find((e) => e.name === 'onnxruntime-training')!.path!;
@@ -85,7 +86,7 @@ async function contenders(name: string, benchCase: BenchCase, options: Arguments
   if (peers.length) {
     const python = preparePeers(ROOT, peers, say);
     for (const peer of peers) {
-      started.push(await Contender.start(python, [join(ROOT, 'bench', 'peers', peer.script(name))], { JAX_PLATFORMS: options.device }));
+      started.push(await Contender.start(python, [join(ROOT, 'bench', 'peers', peer.script(name)), ...own], { JAX_PLATFORMS: options.device }));
     }
   }
   return started;
@@ -98,20 +99,24 @@ async function run(options: Arguments): Promise<void> {
   for (const name of options.names) {
     const benchCase = CASES[name];
     say(`${name}: starting`);
-    const started = await contenders(name, benchCase, options, engines);
-    try {
-      const rows = judge(await measure(started, options.plan, new RegExp(options.only), (text) => say(`${name}: ${text}`)), benchCase.targets);
-      clear();
-      const means = geometricMeans(rows);
-      const result = { case: name, description: benchCase.description, device: options.device, machine, date: new Date().toISOString(), rows, geometricMeans: means };
-      all.push(result);
-      mkdirSync(options.out, { recursive: true });
-      const file = join(options.out, `${name}.json`);
-      writeFileSync(file, JSON.stringify(result, null, 2) + '\n');
-      if (!options.json) console.log(`\n${name}: ${benchCase.description}\n\n${table(rows)}\n${summary(means)}\nwritten: ${relative(process.cwd(), file)}`);
-    } finally {
-      for (const contender of started) contender.close();
+    const measured: Measurement[] = [];
+    for (const part of benchCase.parts ?? [undefined]) {
+      const started = await contenders(name, part, benchCase, options, engines);
+      try {
+        measured.push(...await measure(started, options.plan, new RegExp(options.only), (text) => say(`${name}: ${text}`)));
+      } finally {
+        for (const contender of started) contender.close();
+      }
     }
+    const rows = judge(measured, benchCase.targets);
+    clear();
+    const [means, parts] = [geometricMeans(rows), fractions(rows, benchCase.fraction)];
+    const result = { case: name, description: benchCase.description, device: options.device, machine, date: new Date().toISOString(), rows, geometricMeans: means, fractions: parts };
+    all.push(result);
+    mkdirSync(options.out, { recursive: true });
+    const file = join(options.out, `${name}.json`);
+    writeFileSync(file, JSON.stringify(result, null, 2) + '\n');
+    if (!options.json) console.log(`\n${name}: ${benchCase.description}\n\n${table(rows)}\n${summary(means, parts)}\nwritten: ${relative(process.cwd(), file)}`);
   }
   if (options.json) console.log(JSON.stringify(all, null, 2));
 }

@@ -56,8 +56,16 @@ export function geometricMeans(rows: Row[]): Record<string, number> {
   }));
 }
 
-export const summary = (means: Record<string, number>): string =>
-  Object.entries(means).map(([name, mean]) => `geometric mean of ${name}: ${mean.toFixed(2)}\n`).join('');
+/** What variants of ours with this ending take of those without it. */
+export function fractions(rows: Row[], ending: string | undefined): Record<string, number> {
+  const whole = (r: Row) => rows.find((o) => o.contender === r.contender && o.variant === r.variant.slice(0, -ending!.length));
+  return Object.fromEntries(rows.filter((r) => ending && r.contender.startsWith('hokku') && r.variant.endsWith(ending) && whole(r)).map((r) => [`${r.contender} ${r.variant}`, r.min / whole(r)!.min]));
+}
+
+export const summary = (means: Record<string, number>, parts: Record<string, number>): string => [
+  ...Object.entries(means).map(([name, mean]) => `geometric mean of ${name}: ${mean.toFixed(2)}\n`),
+  ...Object.entries(parts).map(([name, part]) => `${name}: ${part.toFixed(2)} of the whole\n`),
+].join('');
 
 const HEAD = ['contender', 'variant', 'first ms', 'min µs', 'median µs', 'ratio', 'target', 'peak MB'];
 

@@ -3,7 +3,7 @@ import type { Variant } from '../protocol.js';
 import type { Target } from '../report.js';
 
 /** Where a case runs; the engine and device are the default by then. `artifacts` is a folder for training artifacts. */
-export interface Place { engine: string, device: 'cpu' | 'cuda', artifacts: string }
+export interface Place { engine: string, device: 'cpu' | 'cuda', artifacts: string, part?: string }
 
 /** What a case's module exports. */
 export interface CaseModule { variants(place: Place): Record<string, Variant> }
@@ -12,6 +12,10 @@ export interface BenchCase {
   description: string;
   load: () => Promise<CaseModule>;
   targets: Target[];
+  /** What is measured one after the other, each in processes of its own: then peak memory is each one's. */
+  parts?: string[];
+  /** Of our own variants: those with this ending are reported as parts of those without. */
+  fraction?: string;
   /** Whether it runs once on each engine and beside the peers; otherwise once, alone. */
   compared: boolean;
 }
@@ -41,6 +45,11 @@ export const CASES: Record<string, BenchCase> = {
     description: 'single operations, forward and with gradients',
     load: () => import('./ops.js'), compared: true,
     targets: [{ variant: /^/, sameOf: 'jax', ratio: 1.5 }],
+  },
+  modules: {
+    description: 'LeNet, ResNet-18, LSTM and a transformer: init, forward, and a step of Adam with everything or only the head trainable',
+    load: () => import('./modules.js'), compared: true, parts: ['lenet', 'resnet18', 'lstm', 'transformer'], fraction: ', head only',
+    targets: [{ variant: /^/, sameOf: 'dm-haiku', ratio: 1 }],
   },
   compile: {
     description: 'trace, lowering and session of a training step: the notebook, and ResNet-50 with a batch of 8 at 224 x 224',
