@@ -7,6 +7,7 @@ import { Program, targetOf } from '../../lib/jax/program.js';
 import { inlineCalls } from '../../lib/jax/programs.js';
 import { HokkuError } from '../../lib/runtime/errors.js';
 import { CASES, type Case } from './cases/index.js';
+import { every } from './cases/together.js';
 import { expectClose, leavesOf, numbers, thrown } from './helpers.js';
 
 type Many = (...xs: Array[]) => Array[];
@@ -38,14 +39,10 @@ function compare(c: Case, f: Many, what: string): void {
 describe('open dimensions', () => {
   // Each example has its kernel there, which makes groups; and how many there are is an attribute of the engine's operator.
   const ownKernels = (error: unknown): boolean => /^convGeneralDilated: a kernel of its own .* 'batch'/.test((error as Error).message);
-  const long = Boolean(process.env['HOKKU_LONG']);
-
-  /** All of them take 20 seconds. */
-  const every = (n: number): readonly Case[] => CASES.filter((_, i) => long || i % n === 0);
 
   it('operations map over one, and their program serves every size', () => {
     const refused: string[] = [];
-    for (const c of every(3)) {
+    for (const c of every(CASES, 3)) {
       try {
         compare(c, (...xs) => leavesOf(c.f(...xs)), c.name);
       } catch (error) {
@@ -58,7 +55,7 @@ describe('open dimensions', () => {
   });
 
   it('so do their gradients', () => {
-    for (const c of every(19)) {
+    for (const c of every(CASES, 19)) {
       if (/^(conv|correlate|polymul)/.test(c.name)) continue;
       const loss = (...xs: Array[]): Array => leavesOf(c.f(...xs)).map((x) => jnp.sum(jnp.multiply(x, x))).reduce((a, b) => jnp.add(a, b));
       // No two are one value: results are counted apart.
@@ -69,7 +66,7 @@ describe('open dimensions', () => {
 
   it('as the leading axis of the operands each works, or says what to do', () => {
     let works = 0;
-    const chosen = every(7);
+    const chosen = every(CASES, 7);
     for (const c of chosen) {
       const lead = c.shapes.find((s) => s.length)?.[0];
       if (lead === undefined) continue;

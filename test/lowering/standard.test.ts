@@ -6,7 +6,8 @@ import { lowerProgram } from '../../lib/lowering/lower.js';
 import { serialize } from '../../lib/lowering/model.js';
 import { DTYPES } from '../../lib/runtime/dtypes.js';
 import { engine } from '../../lib/runtime/engines.js';
-import { CASES } from '../jax/cases/index.js';
+import { CASES, type Case } from '../jax/cases/index.js';
+import { every, together } from '../jax/cases/together.js';
 import { expectClose, flat, leavesOf, numbers, onEveryEngine, size, thrown } from '../jax/helpers.js';
 import { config } from '../../lib/jax/config.js';
 
@@ -26,27 +27,27 @@ function standard(f: (...xs: Array[]) => unknown, inputs: readonly Array[]): { o
 }
 /** Functions that have no standard form. */
 const OWN = new Set(['atan2', 'atan2 broadcast', 'atan2 with a scalar', 'qr']);
+const STANDARD = CASES.filter((c) => !c.own && !OWN.has(c.name));
+
+function compare(cases: readonly Case[], call: (c: Case, xs: Array[]) => unknown, tolerance: number): void {
+  const inputs = (c: Case) => c.shapes.map((s, i) => numbers(i + 3, s, c.low, c.high));
+  const fused = together(cases, inputs, call);
+  const plain = together(cases, inputs, call, (f, xs) => {
+    const { outputs, domains } = standard(f, xs);
+    expect(domains.filter(Boolean)).to.deep.equal([]);
+    return outputs;
+  });
+  for (const [c, xs] of plain) xs.forEach((x, i) => expectClose(x, fused.get(c)![i], c.exact ? 0 : tolerance, c.name));
+}
 
 describe('graphs of standard operators', () => {
   onEveryEngine('give the same numbers as the fused ones', () => {
-    for (const c of CASES) {
-      if (c.own || OWN.has(c.name)) continue;
-      const xs = c.shapes.map((s, i) => numbers(i + 3, s, c.low, c.high));
-      const { outputs, domains } = standard(c.f, xs);
-      expect(domains, c.name).to.deep.equal(['']);
-      leavesOf(jit(c.f)(...xs)).forEach((x, i) => expectClose(outputs[i], x, c.exact ? 0 : 1e-5, c.name));
-    }
+    compare(STANDARD, (c, xs) => c.f(...xs), 1e-5);
   });
 
   onEveryEngine('so do gradients and whole steps', () => {
-    for (const c of CASES) {
-      if (c.own || OWN.has(c.name)) continue;
-      const xs = c.shapes.map((s, i) => numbers(i + 3, s, c.low, c.high));
-      const g = grad((...ys: Array[]) => leavesOf(c.f(...ys)).map((y) => jnp.sum(jnp.multiply(y, y))).reduce((a, b) => a.add(b)), { argnums: xs.map((_, i) => i) });
-      const { outputs, domains } = standard(g, xs);
-      expect(domains.filter(Boolean), c.name).to.deep.equal([]);
-      leavesOf(jit(g)(...xs)).forEach((x, i) => expectClose(outputs[i], x, 1e-4, `gradient of ${c.name}`));
-    }
+    const gradient = (c: Case, xs: Array[]) => grad((...ys: Array[]) => leavesOf(c.f(...ys)).map((y) => jnp.sum(jnp.multiply(y, y))).reduce((a, b) => a.add(b)), { argnums: xs.map((_, i) => i) })(...xs);
+    compare(every(STANDARD, 2), gradient, 1e-4);
     const step = (w: Array, b: Array, x: Array, y: Array): Array[] => {
       const loss = (v: Array, c: Array) => jnp.mean(jnp.negative(jnp.sum(jnp.multiply(nn.logSoftmax(jnp.matmul(x, v).add(c)), y), { axis: -1 })));
       const [gw, gb] = grad(loss, { argnums: [0, 1] })(w, b);
