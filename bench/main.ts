@@ -13,7 +13,7 @@ import { buildDriver, stylesIn } from './driver.js';
 import { measure, type Measurement } from './measure.js';
 import { PEERS, preparePeers } from './peers.js';
 import { Contender } from './protocol.js';
-import { fractions, geometricMeans, judge, summary, table } from './report.js';
+import { fractions, geometricMeans, judge, summary, table, withRates } from './report.js';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');  // this file runs from dist/bench
 const ENGINES = ['onnxruntime', 'onnxruntime-training'];
@@ -108,7 +108,7 @@ async function run(options: Arguments): Promise<void> {
         for (const contender of started) contender.close();
       }
     }
-    const rows = judge(measured, benchCase.targets);
+    const rows = withRates(judge(measured, benchCase.targets), benchCase.bytes);
     clear();
     const [means, parts] = [geometricMeans(rows), fractions(rows, benchCase.fraction)];
     const result = { case: name, description: benchCase.description, device: options.device, machine, date: new Date().toISOString(), rows, geometricMeans: means, fractions: parts };

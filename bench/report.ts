@@ -3,10 +3,10 @@ import { median, type Measurement } from './measure.js';
 
 /**
  * What variants of ours are held against: a reference in the same run (`sameOf`: that contender's variant of the same
- * name, best round against best round), or a time. Without `ratio` the ratio is reported and not judged.
+ * name, or the fastest of several; best round against best round), or a time. Without `ratio` the ratio is reported and not judged.
  */
 export type Target = { variant: RegExp }
-  & ({ reference: { contender: string, variant: string }, ratio?: number } | { sameOf: string, ratio: number } | { atMostMs: number, /** Of the whole process. */ atMostMB?: number });
+  & ({ reference: { contender: string, variant: string }, ratio?: number } | { sameOf: string | readonly string[], ratio: number } | { atMostMs: number, /** Of the whole process. */ atMostMB?: number });
 
 export interface Row extends Measurement {
   /** How many times the reference's time. */
@@ -15,17 +15,24 @@ export interface Row extends Measurement {
   sameOf?: string;
   target?: string;
   met?: boolean;
+  /** Of what must be moved at least, in the best round. */
+  gigabytesPerSecond?: number;
 }
+
+/** The rows with the rate at which what a variant must read and write goes by: beside the others' that is the memory's own. */
+export const withRates = (rows: Row[], bytes: Readonly<Record<string, number>> = {}): Row[] =>
+  rows.map((r) => (bytes[r.variant] ? { ...r, gigabytesPerSecond: bytes[r.variant] / r.min / 1e3 } : r));
 
 export function judge(measurements: Measurement[], targets: Target[]): Row[] {
   const referenceOf = (target: Target) => 'reference' in target
     ? measurements.find((r) => r.contender === target.reference.contender && r.variant === target.reference.variant) : undefined;
   return measurements.map((m) => {
     const same = targets.find((t) => 'sameOf' in t);
-    const twin = same && measurements.find((r) => r.contender === same.sameOf && r.variant === m.variant);
-    if (same && twin) {
+    const twins = measurements.filter((r) => same && [same.sameOf].flat().includes(r.contender) && r.variant === m.variant);
+    if (same && twins.length > 0) {
+      const twin = twins.reduce((a, b) => (b.min < a.min ? b : a));
       const ratio = m.min / twin.min;
-      return { ...m, ratio, sameOf: same.sameOf, ...(m.contender.startsWith('hokku') && { target: `≤ ${same.ratio}`, met: ratio <= same.ratio }) };
+      return { ...m, ratio, sameOf: twin.contender, ...(m.contender.startsWith('hokku') && { target: `≤ ${same.ratio}`, met: ratio <= same.ratio }) };
     }
     const own = targets.find((t) => m.contender.startsWith('hokku') && t.variant.test(m.variant));
     if (own && 'atMostMs' in own) {
@@ -67,11 +74,11 @@ export const summary = (means: Record<string, number>, parts: Record<string, num
   ...Object.entries(parts).map(([name, part]) => `${name}: ${part.toFixed(2)} of the whole\n`),
 ].join('');
 
-const HEAD = ['contender', 'variant', 'first ms', 'min µs', 'median µs', 'ratio', 'target', 'peak MB'];
+const HEAD = ['contender', 'variant', 'first ms', 'min µs', 'median µs', 'GB/s', 'ratio', 'target', 'peak MB'];
 
 export function table(rows: Row[]): string {
   const cells = rows.map((r) => [
-    r.contender, r.variant, (r.first / 1e3).toFixed(1), digits(r.min), digits(r.median), r.ratio?.toFixed(2) ?? '',
+    r.contender, r.variant, (r.first / 1e3).toFixed(1), digits(r.min), digits(r.median), r.gigabytesPerSecond?.toFixed(1) ?? '', r.ratio?.toFixed(2) ?? '',
     r.target ? `${r.target} ${r.met ? 'met' : 'missed'}` : '', (r.memory / 1e6).toFixed(0),
   ]);
   const widths = HEAD.map((head, i) => Math.max(head.length, ...cells.map((row) => row[i].length)));

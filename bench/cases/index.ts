@@ -18,7 +18,12 @@ export interface BenchCase {
   fraction?: string;
   /** Whether it runs once on each engine and beside the peers; otherwise once, alone. */
   compared: boolean;
+  /** What a step must read and write at least, by variant. */
+  bytes?: Record<string, number>;
 }
+
+/** Of the `optimizers` case. */
+const PARAMETERS = 784 * 4096 + 4096 * 4096 + 4096 * 1220;
 
 const haiku = (variant: string) => ({ contender: 'dm-haiku', variant });
 /** Sessions are held against the same calls from C++. */
@@ -55,6 +60,13 @@ export const CASES: Record<string, BenchCase> = {
     description: 'trace, lowering and session of a training step: the notebook, and ResNet-50 with a batch of 8 at 224 x 224',
     load: () => import('./compile.js'), compared: false,
     targets: [{ variant: /^notebook/, atMostMs: 50 }, { variant: /^resnet50/, atMostMs: 5000, atMostMB: 1500 }],
+  },
+  optimizers: {
+    description: 'the update of 25 M parameters, given gradients',
+    load: () => import('./optimizers.js'), compared: true,
+    targets: [{ variant: /^/, sameOf: ['dm-haiku', 'torch'], ratio: 1 }],
+    // Parameters, gradients and moments are read, and all but the gradients written; a norm reads the gradients once more.
+    bytes: Object.fromEntries(Object.entries({ sgd: 3, 'sgd momentum': 5, adamw: 7, 'adamw clipped': 8, rmsprop: 5, lion: 5 }).map(([name, arrays]) => [name, arrays * 4 * PARAMETERS])),
   },
   startup: {
     description: "import 'hokku', and the demo's first step after it, each in a fresh process",

@@ -48,7 +48,12 @@ export interface ExtraArgs {
 }
 /** Every transformation here takes extra arguments. */
 export type GradientTransformationExtraArgs = GradientTransformation;
-/** `tx` itself: every transformation takes extra arguments. As `optax.with_extra_args_support`. */
+/**
+ * `tx` itself: every transformation takes extra arguments. As `optax.with_extra_args_support`.
+ *
+ * @example
+ * const opt = optax.withExtraArgsSupport(optax.adam(1e-3));
+ */
 export const withExtraArgsSupport = (tx: GradientTransformation): GradientTransformationExtraArgs => checkTransformation('optax.withExtraArgsSupport', tx);
 
 /** A class of named fields that is a tree: its fields are its children, in the order given. */
@@ -58,8 +63,8 @@ export type NamedTuple<T extends object> = new (fields: T) => Readonly<T>;
  * Makes a class of named fields whose instances `tree.map` looks into, as JAX looks into Python's named tuples.
  *
  * @example
- * const TraceState = namedTuple<{ trace: Params }>('TraceState', ['trace']);
- * const state = tree.map((x) => x.mul(2), new TraceState({ trace: params }));
+ * const MyState = optax.namedTuple('MyState', ['sum']);
+ * const mine = tree.map((x) => x.mul(2), new MyState({ sum: params }));
  */
 export function namedTuple<T extends object>(name: string, fields: readonly (keyof T & string)[]): NamedTuple<T> {
   const cls = { [name]: class {
@@ -103,7 +108,12 @@ export const isZeroUpdate = (x: unknown): x is ZeroUpdate => x instanceof ZeroUp
 /** One leaf of updates. */
 export type Update = Array | ZeroUpdate;
 
-/** Replaces the updates that are symbolically zero by arrays of zeros, for code that needs arrays. */
+/**
+ * Replaces the updates that are symbolically zero by arrays of zeros, for code that needs arrays.
+ *
+ * @example
+ * const zeros = optax.materialize(optax.setToZero().update(grads, optax.setToZero().init(params))[0]);
+ */
 export const materialize = (updates: Updates): Updates => tree.map((u: Update) => (isZeroUpdate(u) ? u.toArray() : u), updates);
 
 /** A count of updates, at its beginning. */

@@ -104,7 +104,8 @@ export function microbatch(fun: (...args: any[]) => any, argnums: number | reado
       return fun(...given);
     };
     const shapes = evalShape(part, jnp.zeros([], { dtype: 'int32' }));
-    const zeros = tree.map((s: any) => jnp.zeros(s.shape, { dtype: s.dtype }), shapes);
+    const [leaves, structure] = tree.flatten(shapes, (x: any) => globalThis.Array.isArray(x?.shape)) as [any[], tree.TreeDef];
+    const zeros = tree.unflatten(structure, leaves.map(({ shape, dtype }) => jnp.zeros(shape, { dtype })));
     const begin = eachOf(accumulator, parts, (a, value) => a.init(value), zeros);
     const end = lax.foriLoop(0, numRealMicrobatches ?? parts, (index: Array, carry: any) =>
       eachOf(accumulator, parts, (a, before, value) => a.update(before, value, index), carry, part(index)), begin);

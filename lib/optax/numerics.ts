@@ -42,7 +42,12 @@ export function safeNorm(x: Array, minNorm: Scalar, options?: { ord?: number | '
   return jnp.where(keepdims ? small : jnp.squeeze(small, { axis }), minNorm, masked);
 }
 
-/** max(√mean(x²), minRms), whose gradient where that is minRms is zero. As `optax.safe_root_mean_squares`. */
+/**
+ * max(√mean(x²), minRms), whose gradient where that is minRms is zero. As `optax.safe_root_mean_squares`.
+ *
+ * @example
+ * const rms = optax.safeRootMeanSquares(jnp.zeros([3]), 1e-3);
+ */
 export function safeRootMeanSquares(x: Array, minRms: Scalar): Array {
   const rms = jnp.sqrt(jnp.mean(jnp.square(x)));
   const small = jnp.lessEqual(rms, minRms);

@@ -23,7 +23,7 @@ import { select, type Trainable } from './trainable.js';
 import { toProperties, type Manifest, type PortRecord } from './artifacts/manifest.js';
 import { changed, evaluationModel, optimizerModel, storedType, trainingModel, type ClassicOptimizer } from './artifacts/models.js';
 import { NameBook, labelled, pathName, plainTree } from './artifacts/names.js';
-import { batchAvals, traceEvaluation, traceTraining, type BatchInput, type Role, type Slot, type Source, type Style } from './artifacts/trace.js';
+import { batchAvals, toHalves, traceEvaluation, traceTraining, type BatchInput, type Role, type Slot, type Source, type Style } from './artifacts/trace.js';
 import { FILES, writeArtifacts } from './artifacts/write.js';
 
 export type { Style } from './artifacts/trace.js';
@@ -161,7 +161,10 @@ function chooseStyle({ style }: ArtifactsOptions, description: Description | und
 /** All tensors of the checkpoint, in the order of the graphs' inputs. */
 function makeSlots({ params, state, rng }: ArtifactsOptions, { trainable: chosen }: Split, optState: OptState, style: Style, description: Description | undefined, names: NameBook): Slot[] {
   const slots: Slot[] = [];
-  const add = (role: Role, what: string, name: string, path: readonly string[], array: ConcreteArray) => { slots.push({ name: names.claim(name, what), role, path, array }); };
+  const add = (role: Role, what: string, name: string, path: readonly string[], array: ConcreteArray) => {
+    const halves = role === 'optimizer' && array.dtype === 'uint32';
+    slots.push({ name: names.claim(name, what), role, path, array: halves ? expectConcrete(toHalves(array), name) : array, ...(halves && { halves }) });
+  };
   for (const [module, name, value] of traverse(params)) {
     if (!isArray(value)) throw new TypeError(`generateArtifacts: the parameter '${module}', '${name}' must be an array, but is ${typeof value}.`);
     const trains = Object.hasOwn(chosen, module) && Object.hasOwn(chosen[module], name);

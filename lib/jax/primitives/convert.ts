@@ -3,6 +3,8 @@ import { NDArray, Scalar, aval, type Aval } from '../array.js';
 import { bind } from '../core.js';
 import { DTYPES, isFloat, isHalf, isInteger, type DType } from '../dtypes.js';
 import { TypeError } from '../../runtime/errors.js';
+import { add, bitwiseAnd, div, eq, max, mul, neg, pow, select, sub } from './arithmetic.js';
+import { composed } from './composed.js';
 import { elementwise } from './elementwise.js';
 import { primitive, type Primitive } from './primitive.js';
 
@@ -25,8 +27,26 @@ export const bitcastP = elementwise({
     if (isHalf(a.dtype) || isHalf(dtype)) throw new TypeError(`bitcastConvertType: the bits of half floats are not available in programs (${a.dtype} to ${dtype}); read x.data, which holds them.`);
     return dtype;
   },
-  onnx: () => { throw new TypeError('bitcastConvertType has no ONNX operator in this opset and cannot be written to a file for others.'); },
+  onnx: (g, inputs, params, types) => {
+    const [from, to] = [types.inputs[0].dtype, types.outputs[0].dtype];
+    if (isInteger(from) && isInteger(to)) return g.cast(inputs[0], to);
+    if (!isInteger(from) || to !== 'float32') throw new TypeError(`bitcastConvertType from ${from} to ${to} has no ONNX operator in this opset and cannot be written to a file for others.`);
+    return composed(floatOfBits)(g, inputs, params, types);
+  },
 });
+
+/** The float32 of which these are the bits, by its sign, exponent and mantissa; float64 holds all of them exactly. */
+function floatOfBits(bits: NDArray): NDArray {
+  const lift = (n: number): NDArray => new Scalar(BigInt(n), 'int64', false);
+  const word = bitwiseAnd(convertElementType(bits, 'int64'), lift(0xffffffff));
+  const [sign, exponent, mantissa] = [div(word, lift(2 ** 31)), bitwiseAnd(div(word, lift(2 ** 23)), lift(255)), bitwiseAnd(word, lift(2 ** 23 - 1))];
+  const double = (x: NDArray): NDArray => convertElementType(x, 'float64');
+  const small = eq(exponent, lift(0));
+  const size = mul(double(select(small, mantissa, add(mantissa, lift(2 ** 23)))), pow(new Scalar(2, 'float64', false), double(sub(max(exponent, lift(1)), lift(150)))));
+  const special = select(eq(mantissa, lift(0)), new Scalar(Infinity, 'float64', false), new Scalar(NaN, 'float64', false));
+  const value = select(eq(exponent, lift(255)), special, size);
+  return convertElementType(select(eq(sign, lift(0)), value, neg(value)), 'float32');
+}
 
 /** The same value of which no derivative passes. */
 export const stopGradientP: Primitive = primitive({

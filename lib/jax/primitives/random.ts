@@ -2,10 +2,11 @@
 import { aval, type Aval, type NDArray } from '../array.js';
 import { bind } from '../core.js';
 import { dims, formatShape, type Shape } from '../dims.js';
-import { ShapeError, TypeError } from '../../runtime/errors.js';
-import type { Graph } from '../../lowering/graph.js';
+import { ShapeError } from '../../runtime/errors.js';
+import { composed } from './composed.js';
 import { primitive, type Primitive } from './primitive.js';
 import { expandTo, moveAxis } from './shape.js';
+import { standardBits, standardFoldIn, standardSplit } from './threefry.js';
 
 export type Width = 8 | 16 | 32 | 64;
 
@@ -16,12 +17,16 @@ function batchOf(where: string, a: Aval): Shape {
   return a.shape.slice(0, -1);
 }
 
-const lowerCustom = (g: Graph, op: string, inputs: readonly string[], attributes: Record<string, number | readonly number[]>, out: Aval): string => {
-  if (!g.custom) throw new TypeError(`hokku.${op} has no standard form yet and cannot be written to a file for others: draw random numbers outside the program and pass them in.`);
-  const name = g.node(op, inputs, attributes, 'hokku');
-  g.declare(name, out.dtype, out.shape);
-  return name;
-};
+/** One operator of our own, or in files for others its standard form. */
+function lowerRandom<P>(op: string, attributes: (params: P) => Record<string, number | readonly number[]>, standard: (inputs: readonly NDArray[], params: P) => NDArray): Primitive<P>['lower'] {
+  return (g, inputs, params, types) => {
+    if (!g.custom) return [composed((...xs) => standard(xs, params))(g, inputs, params, types)];
+    const [out] = types.outputs;
+    const name = g.node(op, inputs, attributes(params), 'hokku');
+    g.declare(name, out.dtype, out.shape);
+    return [name];
+  };
+}
 /** The operators take all keys at once. */
 const manyKeys = (self: () => Primitive<any>): Primitive<any>['batch'] => ([keys], [axis], params) => [bind(self(), [moveAxis(keys, axis!, 0)], params), [0]];
 
@@ -30,14 +35,14 @@ export const randomBitsP: Primitive<{ shape: Shape; width: Width; partitionable:
   shape: ([keys], { shape, width }) => [aval([...batchOf('random.bits', keys), ...shape], `uint${width as Width}`)],
   vjp: null,
   batch: manyKeys(() => randomBitsP),
-  lower: (g, inputs, { shape, width, partitionable }, { outputs: [out] }) => [lowerCustom(g, 'RandomBits', inputs, { shape, width, partitionable: partitionable ? 1 : 0 }, out)],
+  lower: lowerRandom('RandomBits', ({ shape, width, partitionable }) => ({ shape: shape as number[], width, partitionable: partitionable ? 1 : 0 }), ([keys], params) => standardBits(keys, params)),
 });
 export const randomSplitP: Primitive<{ num: number; partitionable: boolean }> = primitive({
   name: 'random_split',
   shape: ([keys], { num }) => [aval([...batchOf('random.split', keys), num, 2], 'uint32')],
   vjp: null,
   batch: manyKeys(() => randomSplitP),
-  lower: (g, inputs, { num, partitionable }, { outputs: [out] }) => [lowerCustom(g, 'RandomSplit', inputs, { num, partitionable: partitionable ? 1 : 0 }, out)],
+  lower: lowerRandom('RandomSplit', ({ num, partitionable }) => ({ num, partitionable: partitionable ? 1 : 0 }), ([keys], params) => standardSplit(keys, params)),
 });
 /** Keys uint32[…, 2] with data uint32[…]. */
 export const randomFoldInP: Primitive<Record<string, never>> = primitive({
@@ -53,7 +58,7 @@ export const randomFoldInP: Primitive<Record<string, never>> = primitive({
     const n = inputs[at].shape[axes[at]!];
     return [bind(randomFoldInP, inputs.map((x, i) => (axes[i] === null ? expandTo(x, [n, ...x.shape]) : moveAxis(x, axes[i]!, 0))), params), [0]];
   },
-  lower: (g, inputs, _params, { outputs: [out] }) => [lowerCustom(g, 'RandomFoldIn', inputs, {}, out)],
+  lower: lowerRandom('RandomFoldIn', () => ({}), ([keys, data]) => standardFoldIn(keys, data)),
 });
 
 /** Refuses what is not one key. */

@@ -35,7 +35,7 @@ function maskLike(logits: Array, { axis = -1, where }: SoftmaxCrossEntropyOption
  * -Σ labels · log softmax(logits), for labels that are probabilities. As `optax.softmax_cross_entropy`.
  *
  * @example
- * const loss = jnp.mean(optax.softmaxCrossEntropy(logits, nn.oneHot(labels, 10)));
+ * const loss = jnp.mean(optax.softmaxCrossEntropy(logits, nn.oneHot(labels, 3)));
  */
 export function softmaxCrossEntropy(logits: Array, labels: Array, options?: SoftmaxCrossEntropyOptions): Array {
   const { axis = -1, where } = checkOptions('optax.softmaxCrossEntropy', options, ['axis', 'where']);

@@ -94,7 +94,7 @@ export function scaleByBacktrackingLinesearch(maxBacktrackingSteps: number, opti
  *
  * @example
  * const valueFn = (p) => optax.tree.norm(p, { squared: true });
- * const [value, grad] = optax.valueAndGradFromState(valueFn)(params, optax.lbfgs().init(params));
+ * const [value, gradient] = optax.valueAndGradFromState(valueFn)(params, optax.lbfgs().init(params));
  */
 export function valueAndGradFromState(valueFn: (params: Params, ...args: any[]) => Array): (params: Params, state: OptState, ...args: any[]) => [Array, Updates] {
   return (params, state, ...args) => {

@@ -9,7 +9,12 @@ import { checkScalar, type Scalar, type Schedule } from '../base.js';
 
 const asFloat = (x: Scalar): Array => jnp.asarray(x, { dtype: 'float32' });
 
-/** The same value always. As `optax.constant_schedule`. */
+/**
+ * The same value always. As `optax.constant_schedule`.
+ *
+ * @example
+ * const opt = optax.sgd(optax.constantSchedule(0.1));
+ */
 export function constantSchedule(value: Scalar): Schedule {
   checkScalar('optax.constantSchedule', 'value', value);
   return () => value;
@@ -18,6 +23,9 @@ export function constantSchedule(value: Scalar): Schedule {
 /**
  * From `initValue` to `endValue` in `transitionSteps` steps, along (1 - step / transitionSteps)ᵖᵒʷᵉʳ. As
  * `optax.polynomial_schedule`.
+ *
+ * @example
+ * const opt = optax.sgd(optax.polynomialSchedule(0.1, 0.01, 2, 100));
  *
  * @param options `transitionBegin` (0): the step at which the change begins
  */
@@ -43,7 +51,12 @@ export function linearSchedule(initValue: number, endValue: number, transitionSt
   return polynomialSchedule(initValue, endValue, 1, transitionSteps, options);
 }
 
-/** `initValue`, multiplied at every boundary by its scale. As `optax.piecewise_constant_schedule`. */
+/**
+ * `initValue`, multiplied at every boundary by its scale. As `optax.piecewise_constant_schedule`.
+ *
+ * @example
+ * const opt = optax.sgd(optax.piecewiseConstantSchedule(0.1, { boundariesAndScales: { 50: 0.5, 80: 0.1 } }));
+ */
 export function piecewiseConstantSchedule(initValue: Scalar, options?: { boundariesAndScales?: Record<number, number> | Map<number, number> | null }): Schedule {
   const { boundariesAndScales } = checkOptions('optax.piecewiseConstantSchedule', options, ['boundariesAndScales']);
   const pairs = [...(boundariesAndScales instanceof Map ? boundariesAndScales : Object.entries(boundariesAndScales ?? {}))]
@@ -64,7 +77,12 @@ export interface ExponentialDecayOptions {
 }
 const EXPONENTIAL_OPTIONS = ['transitionBegin', 'staircase', 'endValue'] as const;
 
-/** initValue · decayRate^(count / transitionSteps). As `optax.exponential_decay`. */
+/**
+ * initValue · decayRate^(count / transitionSteps). As `optax.exponential_decay`.
+ *
+ * @example
+ * const opt = optax.adam(optax.exponentialDecay(1e-3, 100, 0.9, { staircase: true }));
+ */
 export function exponentialDecay(initValue: number, transitionSteps: number, decayRate: number, options?: ExponentialDecayOptions): Schedule {
   const { transitionBegin = 0, staircase = false, endValue } = checkOptions('optax.exponentialDecay', options, EXPONENTIAL_OPTIONS);
   for (const [name, value] of Object.entries({ initValue, transitionSteps, decayRate, transitionBegin })) checkScalar('optax.exponentialDecay', name, value);
@@ -84,6 +102,9 @@ export function exponentialDecay(initValue: number, transitionSteps: number, dec
  * Half a cosine from `initValue` down to `alpha` times it. As `optax.cosine_decay_schedule`. Loshchilov and Hutter, SGDR:
  * Stochastic Gradient Descent with Warm Restarts, arXiv:1608.03983.
  *
+ * @example
+ * const opt = optax.adamw(optax.cosineDecaySchedule(1e-3, 1000, { alpha: 0.1 }));
+ *
  * @param options `alpha` (0): the part that is left in the end; `exponent` (1): of the cosine
  */
 export function cosineDecaySchedule(initValue: number, decaySteps: number, options?: { alpha?: number; exponent?: number }): Schedule {
@@ -98,7 +119,13 @@ export function cosineDecaySchedule(initValue: number, decaySteps: number, optio
   };
 }
 
-/** One schedule after another: each begins at its boundary and counts from there. As `optax.join_schedules`. */
+/**
+ * One schedule after another: each begins at its boundary and counts from there. As `optax.join_schedules`.
+ *
+ * @example
+ * const schedule = optax.joinSchedules([optax.linearSchedule(0, 0.1, 10), optax.constantSchedule(0.1)], [10]);
+ * const opt = optax.sgd(schedule);
+ */
 export function joinSchedules(schedules: readonly Schedule[], boundaries: readonly number[]): Schedule {
   if (schedules.length === 0 || boundaries.length !== schedules.length - 1) {
     throw new ValueError(`optax.joinSchedules: ${schedules.length} schedules need ${Math.max(0, schedules.length - 1)} boundaries, but ${boundaries.length} were given.`);
@@ -108,12 +135,20 @@ export function joinSchedules(schedules: readonly Schedule[], boundaries: readon
     schedules[0]!(count));
 }
 
-/** Up in a straight line, then constant. As `optax.warmup_constant_schedule`. */
+/**
+ * Up in a straight line, then constant. As `optax.warmup_constant_schedule`.
+ *
+ * @example
+ * const opt = optax.adam(optax.warmupConstantSchedule(0, 1e-3, 100));
+ */
 export const warmupConstantSchedule = (initValue: number, peakValue: number, warmupSteps: number): Schedule => linearSchedule(initValue, peakValue, warmupSteps);
 
 /**
  * Up in a straight line for `warmupSteps`, then down along half a cosine until `decaySteps` in all. As
  * `optax.warmup_cosine_decay_schedule`.
+ *
+ * @example
+ * const opt = optax.adamw(optax.warmupCosineDecaySchedule(0, 1e-3, 100, 1000));
  */
 export function warmupCosineDecaySchedule(
   initValue: number, peakValue: number, warmupSteps: number, decaySteps: number, options?: { endValue?: number; exponent?: number },
@@ -125,7 +160,12 @@ export function warmupCosineDecaySchedule(
   ], [warmupSteps]);
 }
 
-/** Up in a straight line, then an exponential decay. As `optax.warmup_exponential_decay_schedule`. */
+/**
+ * Up in a straight line, then an exponential decay. As `optax.warmup_exponential_decay_schedule`.
+ *
+ * @example
+ * const opt = optax.adam(optax.warmupExponentialDecaySchedule(0, 1e-3, 100, 50, 0.9));
+ */
 export function warmupExponentialDecaySchedule(
   initValue: number, peakValue: number, warmupSteps: number, transitionSteps: number, decayRate: number, options?: ExponentialDecayOptions,
 ): Schedule {

@@ -98,6 +98,9 @@ export function perExampleLayerNormClip(grads: Updates, globalL2NormClip: number
 /**
  * The norm of each output unit, broadcast to the shape of `x`: over everything of a vector, over the first axis of a matrix
  * (and of rank 3), over all axes but the last of rank 4 and 5, or over `axis`. As `optax.transforms.unitwise_norm`.
+ *
+ * @example
+ * const norms = optax.transforms.unitwiseNorm(jnp.array([[3, 0], [4, 1]])); // [[5, 1], [5, 1]]
  */
 export function unitwiseNorm(x: Array, options?: { axis?: number | readonly number[] | null }): Array {
   const { axis } = checkOptions('optax.transforms.unitwiseNorm', options, ['axis']);
@@ -107,7 +110,12 @@ export function unitwiseNorm(x: Array, options?: { axis?: number | readonly numb
   return jnp.broadcastTo(jnp.sqrt(jnp.sum(jnp.square(x), { axis: axes, keepdims: true })), x.shape);
 }
 
-/** The gradient, scaled where its unit's norm is not below the largest allowed. As `optax.transforms.unitwise_clip`. */
+/**
+ * The gradient, scaled where its unit's norm is not below the largest allowed. As `optax.transforms.unitwise_clip`.
+ *
+ * @example
+ * const clipped = optax.transforms.unitwiseClip(jnp.array([5]), jnp.array([1]), jnp.array([5]));
+ */
 export function unitwiseClip(gNorm: Array, maxNorm: Array, grad: Array, options?: { divEps?: number }): Array {
   const { divEps = 1e-6 } = checkOptions('optax.transforms.unitwiseClip', options, ['divEps']);
   return jnp.where(gNorm.lt(maxNorm), grad, grad.mul(maxNorm.div(jnp.maximum(gNorm, divEps))));

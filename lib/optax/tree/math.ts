@@ -61,7 +61,12 @@ export function treeNorm(x: Updates, options?: { ord?: number | 'inf' | 'infinit
   const norm = ord === 1 ? fold(x, (a) => jnp.sum(jnp.abs(a)), jnp.add, 0) : fold(x, (a) => jnp.max(jnp.abs(a)), jnp.maximum, arraysOf(x).length === tree.leaves(x).length ? -Infinity : 0);
   return squared ? jnp.square(norm) : norm;
 }
-/** The l2 norm of all leaves together. As `optax.global_norm`. */
+/**
+ * The l2 norm of all leaves together. As `optax.global_norm`.
+ *
+ * @example
+ * const norm = optax.globalNorm(grads);
+ */
 export const globalNorm = (updates: Updates): Array => treeNorm(updates);
 
 /** Every leaf repeated along new leading axes. As `optax.tree.batch_shape`. */
@@ -96,13 +101,23 @@ export function treeAllclose(x: Updates, y: Updates, options?: { rtol?: number; 
 
 /** gᵒʳᵈᵉʳ, where integers cost no logarithm. */
 const power = (g: Array, order: number): Array => (order === 1 ? g : order === 2 ? jnp.square(g) : jnp.power(g, order));
-/** (1 - decay) · gᵒʳᵈᵉʳ + decay · moment: a moving average of the gradients or of their squares. As `optax.tree.update_moment`. */
+/**
+ * (1 - decay) · gᵒʳᵈᵉʳ + decay · moment: a moving average of the gradients or of their squares. As `optax.tree.update_moment`.
+ *
+ * @example
+ * const average = optax.updateMoment(grads, optax.tree.zerosLike(grads), 0.9, 2);
+ */
 export function treeUpdateMoment(updates: Updates, moments: Updates, decay: Scalar, order: number): Updates {
   return tree.map((g: Update, t: Array) => plus(times(oneMinus(decay), onArray(g, (a) => power(a, order))), jnp.multiply(decay, t)), updates, moments);
 }
 /** The same as `treeUpdateMoment` of real numbers. As `optax.tree.update_moment_per_elem_norm`. */
 export const treeUpdateMomentPerElemNorm = treeUpdateMoment;
-/** max(|g| + eps, decay · moment). As `optax.tree.update_infinity_moment`. */
+/**
+ * max(|g| + eps, decay · moment). As `optax.tree.update_infinity_moment`.
+ *
+ * @example
+ * const largest = optax.updateInfinityMoment(grads, optax.tree.zerosLike(grads), 0.9, 1e-8);
+ */
 export const treeUpdateInfinityMoment = (updates: Updates, moments: Updates, decay: Scalar, eps: Scalar): Updates =>
   tree.map((g: Array, t: Array) => jnp.maximum(jnp.add(jnp.abs(g), eps), jnp.multiply(decay, t)), materialize(updates), moments);
 
@@ -110,7 +125,12 @@ export const treeUpdateInfinityMoment = (updates: Updates, moments: Updates, dec
 export const biasOf = (decay: Scalar, count: Scalar, dtype: DType): Array =>
   jnp.subtract(1, jnp.power(decay, dtype === 'float64' ? jnp.asarray(count, { dtype }) : count)).astype(dtype);
 
-/** moment / (1 - decayᶜᵒᵘⁿᵗ): takes out the pull of a moving average towards its zero start. As `optax.tree.bias_correction`. */
+/**
+ * moment / (1 - decayᶜᵒᵘⁿᵗ): takes out the pull of a moving average towards its zero start. As `optax.tree.bias_correction`.
+ *
+ * @example
+ * const corrected = optax.biasCorrection(grads, 0.9, jnp.array(3));
+ */
 export function treeBiasCorrection(moment: Updates, decay: Scalar, count: Scalar): Updates {
   const known = new Map<DType, Array>();
   const correction = (dtype: DType): Array => {

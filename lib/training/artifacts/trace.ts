@@ -15,7 +15,20 @@ export type Style = 'classic' | 'in-graph';
 export type Role = 'trainable' | 'frozen' | 'state' | 'optimizer' | 'learningRate' | 'rng' | 'step';
 
 /** A tensor of the checkpoint, and with it an input of the graphs. */
-export interface Slot { readonly name: string; role: Role; readonly path: readonly string[]; readonly array: ConcreteArray }
+export interface Slot {
+  readonly name: string; role: Role; readonly path: readonly string[]; readonly array: ConcreteArray;
+  /** A key that changes: the engine writes float32 in place, which holds halves of words exactly. */
+  readonly halves?: boolean;
+}
+/** Words uint32[…] as float32[…, 2], the upper halves first. */
+export const toHalves = (words: NDArray): NDArray => {
+  const wide = words.astype('int64');
+  return jnp.stack([wide.floorDivide(65536), wide.mod(65536)], { axis: -1 }).astype('float32') as NDArray;
+};
+const fromHalves = (halves: NDArray): NDArray => {
+  const wide = halves.astype('int64');
+  return wide.index('...', 0).mul(65536).add(wide.index('...', 1)).astype('uint32') as NDArray;
+};
 /** An input that the caller feeds. */
 export interface BatchInput { readonly name: string; readonly aval: Aval }
 
@@ -62,7 +75,7 @@ const avalsOf = (source: Source): Aval[] => [...source.slots.map((s) => aval(s.a
 /** The slots' values, sorted by what they are for. */
 class Values {
   constructor(readonly source: Source, readonly all: readonly NDArray[]) {}
-  #of(role: Role): NDArray[] { return this.source.slots.flatMap((s, i) => (s.role === role ? [this.all[i]] : [])); }
+  #of(role: Role): NDArray[] { return this.source.slots.flatMap((s, i) => (s.role === role ? [s.halves ? fromHalves(this.all[i]) : this.all[i]] : [])); }
   params(role: 'trainable' | 'frozen'): Params {
     const map: Record<string, Record<string, NDArray>> = Object.create(null);
     this.source.slots.forEach((s, i) => { if (s.role === role) (map[s.path[0]] ??= Object.create(null))[s.path[1]] = this.all[i]; });
@@ -96,8 +109,9 @@ export function traceTraining(source: Source): TrainProgram {
     auxTree = extra.aux;
     const outputs: NDArray[] = [loss, ...leavesOf(extra.aux, 'aux')];
     const update = (role: Role, news: readonly NDArray[]) => indices(role).forEach((slot, i) => {
-      checkUpdate(slots[slot], news[i]);
-      updates.push({ slot, output: outputs.push(news[i]) - 1 });
+      const value = slots[slot].halves ? toHalves(news[i]) : news[i];
+      checkUpdate(slots[slot], value);
+      updates.push({ slot, output: outputs.push(value) - 1 });
     });
     sameStructure('state', source.stateDef, extra.state);
     update('state', leavesOf(extra.state, 'state'));

@@ -1,0 +1,64 @@
+/** Every optimizer in training artifacts, run by ONNX Runtime's own training session, against the numbers of Optax. */
+import { expect } from 'chai';
+import { numpy as jnp, random, type Array } from '../../lib/jax/index.js';
+import * as optax from '../../lib/optax/index.js';
+import { TypeError } from '../../lib/runtime/errors.js';
+import { TrainingSession, generateArtifacts, trainStep } from '../../lib/training/index.js';
+import { entries, flat, lossOf, paramsOf, scaleOf, targetOf, worst } from '../optax/one-list.js';
+import { largest, needsTraining, temporaryFolder } from './artifacts-helpers.js';
+
+/** What standard operators cannot say, and the error that says so. */
+const IMPOSSIBLE: readonly (readonly [RegExp, RegExp])[] = [
+  [/contrib\.galore|"spectral"/, /hokku\.Svd.* has no standard form|svd/i],
+];
+/** Numbers that amplify the last bits: what an iteration stops by, roots of differences. */
+const LOOSE = /lbfgs|Linesearch|muon|centered|radam|adabelief|prodigy|dadapt|optimistic|mechanize|momo|dog|dowg|noisy/;
+
+describe('optimizers in training artifacts', function () {
+  before(needsTraining);
+  const folder = temporaryFolder();
+  const loss = (p: any, { target, scale }: any): Array => lossOf(p, target, scale);
+  const write = (optimizer: optax.GradientTransformation, params: any, batch: any): string => {
+    const directory = folder();
+    generateArtifacts({ loss, params, optimizer, batch, batchDim: null, style: 'in-graph' }, directory);
+    return directory;
+  };
+
+  for (const entry of entries) {
+    const impossible = IMPOSSIBLE.find(([pattern]) => pattern.test(entry.name));
+    it(`${entry.name}${impossible ? ' cannot, and says why' : ''}`, () => {
+      const options = { without: entry.without };
+      const scale = scaleOf(options);
+      const make = () => write(entry.make(), paramsOf(options), { target: targetOf(1, options), scale });
+      if (impossible) { expect(make).to.throw(TypeError, impossible[1]); return; }
+      using session = TrainingSession.load(make());
+      const tolerance = LOOSE.test(entry.name) ? { rtol: 3e-4, atol: 3e-4 } : { rtol: 1e-5, atol: 1e-5 };
+      for (let k = 1; k <= 6; k++) {
+        session.trainStep({ target: targetOf(k, options), scale });
+        const expected = entry.recorded.float32[k as 1 | 6];
+        if (expected) expect(worst(flat(session.params()), expected, tolerance), `after step ${k}`).to.equal(undefined);
+      }
+    });
+  }
+
+  it('a loss that draws random numbers, with noisy gradients, is the fused step', () => {
+    const drops = (p: any, { x }: any, { rng }: any): Array => {
+      const keep = random.bernoulli(rng, { p: 0.5, shape: [8, 4] } as never);
+      return jnp.mean(jnp.square(jnp.where(keep, x.mul(2), 0).matmul(p.layer.w)));
+    };
+    const params = { layer: { w: jnp.linspace(-1, 1, { num: 12 } as never).reshape([4, 3]) } };
+    const x = random.normal(random.PRNGKey(5), [8, 4]);
+    const optimizer = () => optax.noisySgd(0.1, { key: random.PRNGKey(77) });
+    const directory = folder();
+    generateArtifacts({ loss: drops, params, optimizer: optimizer(), batch: { x }, rng: random.PRNGKey(3), batchDim: null }, directory);
+    using session = TrainingSession.load(directory);
+    const step = trainStep({ loss: drops, optimizer: optimizer() });
+    let carry = step.init(params, { rng: random.PRNGKey(3) });
+    for (let k = 0; k < 8; k++) {
+      const [next, result] = step(carry, { x });
+      carry = next;
+      expect(session.trainStep({ x }).loss.item()).to.be.closeTo(result.loss.item() as number, 1e-5);
+    }
+    expect(largest(session.params(), carry.trainable)).to.be.below(1e-5);
+  });
+});
