@@ -143,7 +143,10 @@ const reads = (l: Loop, v: Atom): boolean => l.equations.some((e) => e.inputs.in
 /** Inside its own loop a donated input must be read element by element. */
 const broadcastFree = (l: Loop, v: Var): boolean => l.equations.every((e) => !e.inputs.includes(v) || dims.equalShapes(e.outputs[0].aval.shape, v.aval.shape));
 
-/** Connected update equations, one loop each; an output computed elsewhere gets a loop that only copies. */
+/**
+ * Connected update equations, one loop each; an output computed elsewhere gets a loop that only copies. What reads the old
+ * value of memory that a loop writes belongs to that loop too: it reads each element before it is overwritten.
+ */
 function loopsOf(jaxpr: Jaxpr, equations: readonly Equation[], inPlace: InPlace): Loop[] {
   const root = new Map<Equation, Equation>();
   const find = (e: Equation): Equation => { const r = root.get(e)!; return r === e ? e : find(r); };
@@ -152,6 +155,11 @@ function loopsOf(jaxpr: Jaxpr, equations: readonly Equation[], inPlace: InPlace)
     root.set(e, e);
     for (const a of e.inputs) { const p = made.get(a); if (p) root.set(find(p), find(e)); }
     made.set(e.outputs[0], e);
+  }
+  for (const [k, j] of inPlace) {
+    const [writer, target] = [made.get(jaxpr.outputs[k]), jaxpr.inputs[j]];
+    if (!writer) continue;
+    for (const e of equations) if (e.inputs.includes(target) && dims.equalShapes(e.outputs[0].aval.shape, target.aval.shape)) root.set(find(e), find(writer));
   }
   const loops = new Map<Equation, { equations: Equation[]; stores: Store[] }>();
   for (const e of equations) {

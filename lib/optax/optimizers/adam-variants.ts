@@ -9,7 +9,7 @@ import { addDecayedWeights } from '../transforms/adding.js';
 import { chain } from '../transforms/combining.js';
 import { scaleByLearningRate } from '../transforms/scaling.js';
 import { treeCast } from '../tree/dtypes.js';
-import { treeAddScale, treeBiasCorrection, treeFullLike, treeSub, treeUpdateMoment, treeWhere, treeZerosLike } from '../tree/math.js';
+import { treeAddScale, treeBiasCorrection, treeFullLike, treeSub, treeUpdateMoment, treeZerosLike } from '../tree/math.js';
 import { ADAM, MOMENTS, ScaleByAdamState, correctedMu, overRoot, scaleByAdam, type DecayOptions, type MomentOptions, type ScaleByAdamOptions } from './adam.js';
 import { withRate } from './rate.js';
 import { scaleByOptimisticGradient } from './sgd.js';
@@ -160,7 +160,7 @@ export function scaleByAdan(options?: ScaleByAdanOptions): GradientTransformatio
     init: (params) => new ScaleByAdanState({ m: treeZerosLike(params), v: treeZerosLike(params), n: treeZerosLike(params), g: treeZerosLike(params), t: zeroCount() }),
     update(updates, state) {
       const g = materialize(updates);
-      const difference = treeWhere(state.t.eq(0), treeZerosLike(g), treeSub(g, state.g));
+      const difference = tree.map((d: Array) => jnp.where(state.t.eq(0), 0, d), treeSub(g, state.g));
       const m = treeUpdateMoment(g, state.m, b1, 1);
       const v = treeUpdateMoment(difference, state.v, b2, 1);
       const n = treeUpdateMoment(treeAddScale(g, oneMinus(b2), difference), state.n, b3, 2);
