@@ -92,9 +92,8 @@ class StepTrainer implements Trainer {
     return async (batch) => scalars(await measure.async(this.params(), this.#carry.state, batch));
   }
   async restore(directory: string): Promise<Restored<unknown>> {
-    // What trains may depend on the step: on that of the last one made.
-    const last = Math.max(0, checkpointSteps(directory).at(-1)! - 1);
-    const restored = await restoreCheckpoint(directory, this.#step.adopt(this.#carry, { step: last }));
+    // What trains may depend on the step.
+    const restored = await restoreCheckpoint(directory, this.#step.adopt(this.#carry, { step: checkpointSteps(directory).at(-1)! }));
     this.#carry = restored.state;
     this.#made = this.#carry.step.item();
     return restored;

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { existsSync } from 'node:fs';
+import { existsSync, promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import * as hk from '../../lib/index.js';
 import { grad, nn, numpy as jnp, random, type Array } from '../../lib/jax/index.js';
@@ -256,6 +256,20 @@ describe('fit', () => {
       expect(checkpointSteps(directory)).to.deep.equal([2, 4]);
       await loadCheckpoint(directory);
       await events(fit(make({ checkpoint: directory })));
+    });
+
+    it('a checkpoint that cannot be written ends the run, and those before it stay', async () => {
+      const directory = folder();
+      const { rename } = fs;
+      let renames = 0;
+      fs.rename = (...args) => (++renames === 2 ? Promise.reject(Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' })) : rename(...args));
+      try {
+        const run = fit(make({ checkpoint: { directory, every: 3 } }));
+        expect((await rejection(events(run))).message).to.match(/ENOSPC/);
+        bits({ ...run.state });
+        expect(checkpointSteps(directory)).to.deep.equal([3]);
+      } finally { fs.rename = rename; }
+      await loadCheckpoint(directory);
     });
 
     it('a folder that another run writes, other data, a newer step', async () => {

@@ -103,7 +103,7 @@ export async function loadCheckpoint(directory: string, options?: { step?: numbe
  * Which parameters train may have changed: optimizer state is kept for those that still do, begins anew for those that
  * begin to, and is left behind for the others; the report names them.
  *
- * @param state what `step.init` gave, or a training session
+ * @param state what `step.init` gave (in a schedule of what trains `step.adopt(…, { step })` of it), or a training session
  * @throws CheckpointMismatchError naming what is missing, left over or of another shape; FileFormatError for damaged files
  *
  * @example
