@@ -1,10 +1,11 @@
 /** A growing ONNX graph. This and `model.ts` are the only places that know ONNX's messages. */
+import type { AttributeProto } from 'onnx-buf';
 import { DTYPES, type DType } from '../runtime/dtypes.js';
 import { encode } from '../runtime/elements.js';
 import { kernelsOf, type Kernels } from './kernels.js';
 
-/** An attribute: integers as numbers, floats wrapped, so that 1 and 1.0 stay apart. */
-export type Attribute = number | readonly number[] | readonly bigint[] | string | { readonly float: number } | { readonly floats: readonly number[] } | { readonly graph: Graph };
+/** An attribute: integers as numbers, floats wrapped, so that 1 and 1.0 stay apart; or one of another model as it is. */
+export type Attribute = number | readonly number[] | readonly bigint[] | string | { readonly float: number } | { readonly floats: readonly number[] } | { readonly graph: Graph } | { readonly message: AttributeProto };
 export interface GraphNode { op: string; domain: string; inputs: readonly string[]; outputs: readonly string[]; attributes: Readonly<Record<string, Attribute>>; name: string }
 /** Dimensions are numbers, or anything that prints as the name of an open one. */
 export interface GraphValue { name: string; dtype: DType; shape: readonly unknown[]; /** A sequence of tensors of any shape. */ sequence?: boolean }

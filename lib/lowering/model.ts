@@ -17,6 +17,7 @@ function attribute(name: string, value: Attribute) {
   const { AttributeProto_AttributeType: T } = messages().onnx;
   if (typeof value === 'number') return { name, type: T.INT, i: BigInt(value) };
   if (typeof value === 'string') return { name, type: T.STRING, s: new TextEncoder().encode(value) };
+  if ('message' in value) return { ...value.message, name };
   if ('graph' in value) return { name, type: T.GRAPH, g: graphOf(value.graph, name) };
   if ('float' in value) return { name, type: T.FLOAT, f: value.float };
   if ('floats' in value) return { name, type: T.FLOATS, floats: [...value.floats] };

@@ -35,7 +35,7 @@ export function notDerivable(nodes: readonly Node[], trainable: ReadonlySet<stri
     for (const node of list) {
       if (![...node.inputs, ...node.captures].some((name) => reached.has(name)) || DISCRETE.has(node.op)) continue;
       const why = operatorOf(node)?.noGradient;
-      if (why && !(straightThrough && node.op.endsWith('QuantizeLinear'))) found.push(unsupported(node, why));
+      if (why && !(straightThrough && node.op === 'QuantizeLinear')) found.push(unsupported(node, why));
       node.outputs.forEach((o) => reached.add(o));
       for (const g of node.graphs.values()) {
         // Inside, everything that comes in may be one of them.

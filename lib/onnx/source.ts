@@ -82,8 +82,9 @@ export class FileSource implements Source {
   }
 
   copy(at: number, length: number): ArrayBuffer {
-    const bytes = new Uint8Array(length);
+    // Not filled with zeros first, since it is filled anyway.
+    const bytes = Buffer.allocUnsafeSlow(length);
     this.#fill(bytes, at);
-    return bytes.buffer;
+    return bytes.buffer as ArrayBuffer;
   }
 }

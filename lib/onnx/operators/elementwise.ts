@@ -98,7 +98,7 @@ export const ELEMENTWISE: Operators = {
   Identity: { run: (c) => c.value(0) },
   Cast: (c) => cast(c.x(0), c.dtype('to', 'float32')),
   CastLike: (c) => cast(c.x(0), c.x(1).dtype),
-  BitCast: (c) => lax.bitcastConvertType(c.x(0), dtypeOf(c.int('to', 1)) ?? 'float32'),
+  BitCast: { run: (c) => lax.bitcastConvertType(c.x(0), dtypeOf(c.int('to', 1)) ?? 'float32'), noGradient: 'bits have no derivative' },
 
   Add: binary(lax.add), Sub: binary(lax.sub), Mul: binary(lax.mul), Div: binary(lax.div), Pow: { run: pow, statics: [1] }, Mod: mod,
   Max: variadic(lax.max), Min: variadic(lax.min), Sum: variadic(lax.add),

@@ -9,6 +9,7 @@ import { LINEAR } from './linear.js';
 import { LOSSES } from './losses.js';
 import { MICROSOFT, UNOFFICIAL } from './microsoft.js';
 import { NORM } from './norm.js';
+import { OPAQUE, OPAQUE_MICROSOFT, OPAQUE_ML } from './opaque.js';
 import { QUANTIZATION } from './quantization.js';
 import { RANDOM } from './random.js';
 import { RECURRENT } from './recurrent.js';
@@ -21,8 +22,9 @@ const families = (...all: readonly Operators[]): ReadonlyMap<string, Operator> =
   new Map(all.flatMap((family) => Object.entries(family).map(([name, o]) => [name, typeof o === 'function' ? { run: o } : o] as const)));
 
 const TABLE: ReadonlyMap<string, ReadonlyMap<string, Operator>> = new Map([
-  ['', families(ELEMENTWISE, SHAPE, REDUCE, LINEAR, CONV, NORM, RECURRENT, CONTROL, QUANTIZATION, RESIZE, RANDOM, LOSSES, ATTENTION, SIGNAL, UNOFFICIAL)],
-  ['com.microsoft', families(MICROSOFT)],
+  ['', families(ELEMENTWISE, SHAPE, REDUCE, LINEAR, CONV, NORM, RECURRENT, CONTROL, QUANTIZATION, RESIZE, RANDOM, LOSSES, ATTENTION, SIGNAL, UNOFFICIAL, OPAQUE)],
+  ['com.microsoft', families(MICROSOFT, OPAQUE_MICROSOFT)],
+  ['ai.onnx.ml', families(OPAQUE_ML)],
 ]);
 
 export const operatorOf = (node: Pick<Node, 'domain' | 'op'>): Operator | undefined => TABLE.get(node.domain)?.get(node.op);

@@ -86,7 +86,9 @@ function qlinearConv(c: Call): Array {
   }, 0);
 }
 
+const INTEGERS = 'it computes with integers';
+const ROUNDS = "it rounds; import the model with { quantization: 'straightThrough' } to train through it";
 export const QUANTIZATION: Operators = {
-  QuantizeLinear: { run: quantize, statics: [1, 2] }, DequantizeLinear: { run: dequantize, statics: [1, 2] }, DynamicQuantizeLinear: dynamicQuantize,
-  ConvInteger: convInteger, QLinearMatMul: (c) => qlinear(c, matmul, -1), QLinearConv: qlinearConv,
+  QuantizeLinear: { run: quantize, statics: [1, 2], noGradient: ROUNDS }, DequantizeLinear: { run: dequantize, statics: [1, 2] }, DynamicQuantizeLinear: { run: dynamicQuantize, noGradient: ROUNDS },
+  ConvInteger: { run: convInteger, noGradient: INTEGERS }, QLinearMatMul: { run: (c) => qlinear(c, matmul, -1), noGradient: INTEGERS }, QLinearConv: { run: qlinearConv, noGradient: INTEGERS },
 };

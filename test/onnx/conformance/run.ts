@@ -3,10 +3,11 @@ import { random, type Array } from '../../../lib/jax/index.js';
 import { isArray } from '../../../lib/jax/array.js';
 import { decodeAt } from '../../../lib/runtime/elements.js';
 import { importModel } from '../../../lib/onnx/index.js';
+import { checkGradient, type GradientReport } from './gradients.js';
 import { readCases, type CaseValue, type NodeCase } from './cases.js';
 
 export type Outcome = 'equal' | 'different' | 'failed' | 'refused';
-export interface Report { readonly test: NodeCase; readonly outcome: Outcome; readonly detail: string }
+export interface Report { readonly test: NodeCase; readonly outcome: Outcome; readonly detail: string; readonly gradient?: GradientReport }
 
 /** Operators whose results are random: only their shapes are compared. */
 const RANDOM = /^(?:RandomNormal|RandomUniform|Bernoulli|Multinomial|Dropout)/;
@@ -51,4 +52,8 @@ export function runCase(test: NodeCase): Report {
   }
 }
 
-export const runAll = (folder: string, match = /./): Report[] => readCases(folder).filter((t) => match.test(t.name)).map(runCase);
+/** `gradients`: of the single-operator float cases that run, the derivatives too. */
+export const runAll = (folder: string, match = /./, gradients = true): Report[] => readCases(folder).filter((t) => match.test(t.name)).map((t) => {
+  const report = runCase(t);
+  return gradients && report.outcome === 'equal' && t.operator !== null && t.float ? { ...report, gradient: checkGradient(t) } : report;
+});
