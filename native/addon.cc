@@ -8,6 +8,7 @@
 #include "callback.h"
 #include "cuda.h"
 #include "engine.h"
+#include "kernels/targets.h"
 #include "library.h"
 #include "session.h"
 #include "training.h"
@@ -56,6 +57,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   data->device_buffer = Napi::Persistent(DeviceBuffer::Define(env));
   exports.Set("setErrors", Napi::Function::New<SetErrors>(env, "setErrors"));
   exports.Set("loadEngine", Napi::Function::New<LoadEngineByPath>(env, "loadEngine"));
+  exports.Set("wideVectors", Napi::Boolean::New(env, detectTarget() != Target::Base));
   exports.Set("takeOver", Napi::Function::New<TakeOver>(env, "takeOver"));
   exports.Set("registerCallbacks", Napi::Function::New<RegisterCallbacks>(env, "registerCallbacks"));
   exports.Set("shutdown", Napi::Function::New<Shutdown>(env, "shutdown"));

@@ -5,9 +5,9 @@
 #include "operators/callback.h"
 #include "operators/fused.h"
 #include "operators/linalg.h"
+#include "operators/product.h"
 #include "operators/qr.h"
 #include "operators/random.h"
-#include "operators/small_gemm.h"
 
 namespace hokku {
 namespace {
@@ -72,7 +72,7 @@ void addAll(const OrtApi* api, OrtCustomOpDomain* domain) {
 OrtStatus* CreateOperatorDomain(const OrtApi* api, OrtCustomOpDomain** out) {
   return guarded(api, [&] {
     check(api->CreateCustomOpDomain("hokku", out));
-    addAll<CallbackOp, FusedOp, RandomBitsOp, RandomSplitOp, RandomFoldInOp, QrOp, SmallGemmOp>(api, *out);
+    addAll<CallbackOp, FusedOp, RandomBitsOp, RandomSplitOp, RandomFoldInOp, QrOp, ProductOp>(api, *out);
     addAll<CholeskyOp, TriangularSolveOp, LuOp, PermutationOp, LuSolveOp, DeterminantOp, CofactorsOp, EighOp, EigvalshOp, SvdOp, SvdvalsOp, PinvOp>(api, *out);
   });
 }

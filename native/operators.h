@@ -1,4 +1,4 @@
-// The custom operator domain `hokku` (version 1): Fused, RandomBits, RandomSplit, RandomFoldIn, Qr, SmallGemm.
+// The custom operator domain `hokku` (version 1): Fused, RandomBits, RandomSplit, RandomFoldIn, Qr, Product.
 #pragma once
 
 #include "ort_api.h"

@@ -1,22 +1,24 @@
 /**
- * Which products go to `hokku.SmallGemm`. The engine copies the second operand into another order at every call, which
- * for a few rows costs as much as the product itself; what our operator computes is written where it is needed at once.
+ * Which products go to `hokku.Product`. The engine copies the second operand into another order at every call, which for a
+ * few rows costs as much as the product itself: our operator computes those from the operands as they are. Of many rows it
+ * copies both, but fetches ahead from memory what it copies next.
  */
 import type { Atom, Equation, Jaxpr } from '../jax/core.js';
 import { dims } from '../jax/dims.js';
 import type { DotParams } from '../jax/primitives/dot.js';
 import type { Primitive } from '../jax/primitives/primitive.js';
+import { addon } from '../runtime/native.js';
 
-interface SmallGemmParams { readonly transA: number; readonly transB: number; readonly relu: number }
+interface ProductParams { readonly transA: number; readonly transB: number; readonly relu: number }
 
 /** Inputs: both operands, then a bias where there is one. Made here only, so that it has no rules but its lowering. */
-const smallGemmP = {
-  name: 'small_gemm',
-  lower: (g, inputs, params) => [g.node('SmallGemm', inputs, { ...params }, 'hokku')],
-} as Pick<Primitive<SmallGemmParams>, 'name' | 'lower'> as Primitive<SmallGemmParams>;
+const productP = {
+  name: 'product',
+  lower: (g, inputs, params) => [g.node('Product', inputs, { ...params }, 'hokku')],
+} as Pick<Primitive<ProductParams>, 'name' | 'lower'> as Primitive<ProductParams>;
 
 interface Operand { readonly atom: Atom; /** The contracted axis. */ readonly axis: number }
-interface Small { readonly inputs: readonly Atom[]; readonly transA: number; readonly transB: number }
+interface Taken { readonly inputs: readonly Atom[]; readonly transA: number; readonly transB: number }
 type Producers = ReadonlyMap<Atom, Equation>;
 
 /** A transposed matrix is the same one, read in the other order. */
@@ -25,8 +27,8 @@ function operand(atom: Atom, axis: number, producer: Producers): Operand {
   return from?.primitive.name === 'transpose' && from.inputs[0].aval.shape.length === 2 ? { atom: from.inputs[0], axis: 1 - axis } : { atom, axis };
 }
 
-/** What a product reads, if it is small enough. The bounds are measured: within them our operator needs 0.5 to 0.9 of the engine's time. */
-function smallGemm({ primitive, params, inputs: [a, b], outputs: [out] }: Equation, producer: Producers): Small | null {
+/** What a product reads, if our operator is the faster one. The bounds are measured: within them it needs 0.5 to 0.9 of the engine's time. */
+function taken({ primitive, params, inputs: [a, b], outputs: [out] }: Equation, producer: Producers): Taken | null {
   if (primitive.name !== 'dot_general' || out.aval.dtype !== 'float32' || a.aval.shape.length !== 2 || b.aval.shape.length !== 2) return null;
   const { contract: [[i, ...more], [j]], batch } = params as DotParams;
   if (i === undefined || more.length || batch[0].length || !dims.isStatic(a.aval.shape) || !dims.isStatic(b.aval.shape)) return null;
@@ -35,14 +37,16 @@ function smallGemm({ primitive, params, inputs: [a, b], outputs: [out] }: Equati
   const rows = x.axis === 1 && m >= 2 && m <= 16 && k * n <= 2 ** 20;
   // Gradients of weights: the sum runs over a small batch.
   const outer = x.axis === 0 && y.axis === 0 && k <= 16 && Math.min(m, n) <= 16 && m * n <= 2 ** 14;
-  return rows || outer ? { inputs: [x.atom, y.atom], transA: 1 - x.axis, transB: y.axis } : null;
+  // What must come from memory: a weight, or the gradient of one, that the second-level caches do not hold.
+  const large = m > 16 && n >= 64 && k >= 64 && (m + k) * n >= 2 ** 20 && addon().wideVectors;
+  return rows || outer || large ? { inputs: [x.atom, y.atom], transA: 1 - x.axis, transB: y.axis } : null;
 }
 
-/** A program whose small products are one equation each, with the bias and the ReLU after them. */
+/** A program whose products, as far as they are ours, are one equation each, with the bias and the ReLU after them. */
 export function gatherProducts(jaxpr: Jaxpr): Jaxpr {
   const producer = new Map(jaxpr.equations.flatMap((e) => e.outputs.map((v): [Atom, Equation] => [v, e])));
-  const small = new Map(jaxpr.equations.flatMap((e) => { const s = smallGemm(e, producer); return s ? [[e, s] as const] : []; }));
-  if (!small.size) return jaxpr;
+  const ours = new Map(jaxpr.equations.flatMap((e) => { const s = taken(e, producer); return s ? [[e, s] as const] : []; }));
+  if (!ours.size) return jaxpr;
   const users = new Map<Atom, Equation[]>();
   for (const e of jaxpr.equations) for (const a of e.inputs) users.set(a, [...(users.get(a) ?? []), e]);
   const only = (e: Equation, name: string): Equation | undefined => {
@@ -51,7 +55,7 @@ export function gatherProducts(jaxpr: Jaxpr): Jaxpr {
   };
   // Null: part of a later one.
   const replaced = new Map<Equation, Equation | null>();
-  for (const [e, { inputs, transA, transB }] of small) {
+  for (const [e, { inputs, transA, transB }] of ours) {
     const [out] = e.outputs;
     const add = only(e, 'add');
     const bias = add?.inputs.find((a) => a !== out && a.aval.shape.length === 1 && a.aval.shape[0] === out.aval.shape[1]);
@@ -59,7 +63,7 @@ export function gatherProducts(jaxpr: Jaxpr): Jaxpr {
     const relu = only(sum, 'relu');
     const last = relu ?? sum;
     for (const part of [e, sum]) replaced.set(part, null);
-    replaced.set(last, { ...last, primitive: smallGemmP, inputs: bias ? [...inputs, bias] : inputs, params: { transA, transB, relu: relu ? 1 : 0 } });
+    replaced.set(last, { ...last, primitive: productP, inputs: bias ? [...inputs, bias] : inputs, params: { transA, transB, relu: relu ? 1 : 0 } });
   }
   const equations = jaxpr.equations.flatMap((e) => { const r = replaced.get(e); return r === undefined ? [e] : r ? [r] : []; });
   const used = new Set<Atom>([...jaxpr.outputs, ...equations.flatMap((e) => e.inputs)]);

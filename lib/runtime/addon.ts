@@ -127,6 +127,8 @@ export interface NativeTrainingSession {
 export interface Addon {
   /** Loads `libonnxruntime` by absolute path, once per path and process. */
   loadEngine(path: string): NativeEngine;
+  /** Whether this machine has vector instructions that our loops are compiled for: AVX2 or AVX-512. */
+  readonly wideVectors: boolean;
   /** Copies and detaches the buffer: what `{ copy: false }` does with the caller's ArrayBuffer. */
   takeOver(buffer: ArrayBuffer): ArrayBuffer;
   /** The module `errors.ts`: what the addon throws. Once a thread, before anything else. */

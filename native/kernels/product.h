@@ -1,4 +1,4 @@
-// Products of float32 matrices of which one side is small: nothing is copied into another order first.
+// Products of float32 matrices: few rows as they are, many after copying both operands into the order of the loops.
 #pragma once
 
 #include "host.h"
@@ -12,7 +12,7 @@ struct Product {
   const float* bias;
   float* c;
   size_t m, n, k;
-  // a is [k, m], or b is [n, k]; never both.
+  // a is [k, m]; b is [n, k].
   bool transA, transB;
   bool relu;
 };
@@ -20,8 +20,18 @@ struct Product {
 // Each element is summed in the order of k, so its bits depend on nothing else.
 void multiply(const Product& product, Host& host);
 
-// Columns `first` to `end` on one instruction set.
-void multiplyAvx2(const Product& product, size_t first, size_t end);
-void multiplyAvx512(const Product& product, size_t first, size_t end);
+// The loops on one instruction set.
+struct ProductLoops {
+  // Columns `first` to `end`, of operands as they are; not of two transposed ones.
+  void (*columns)(const Product& product, size_t first, size_t end);
+  // Rows `row` to `rowEnd` of a, elements k to end, into the order of the block's loop; writes up to `lanes` floats more.
+  void (*packRows)(const Product& product, size_t row, size_t rowEnd, size_t k, size_t end, float* to);
+  // That block of rows, packed depth after depth, times columns `first` to `end`.
+  void (*block)(const Product& product, size_t row, size_t rowEnd, const float* packed, size_t first, size_t end, float* memory);
+  // At most so many rows of a block, and elements of k of a depth; columns that are packed together, floats of a block's `memory`.
+  size_t blockRows, depth, strip, memory, lanes;
+};
+
+extern const ProductLoops kProductAvx2, kProductAvx512;
 
 }  // namespace hokku

@@ -1,5 +1,6 @@
 #include "product.h"
 
+#include <algorithm>
 #include <cstdint>
 
 #include "targets.h"
@@ -50,9 +51,10 @@ struct Vec {
 };
 
 #include "product.inc"
+#include "product_blocks.inc"
 }  // namespace
 
-void multiplyAvx2(const Product& product, size_t first, size_t end) { multiplyColumns(product, first, end); }
+const ProductLoops kProductAvx2 = kLoops;
 
 }  // namespace hokku
 

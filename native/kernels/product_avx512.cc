@@ -1,5 +1,7 @@
 #include "product.h"
 
+#include <algorithm>
+
 #include "targets.h"
 
 #ifdef HOKKU_X86_TARGETS
@@ -57,9 +59,10 @@ struct Vec {
 };
 
 #include "product.inc"
+#include "product_blocks.inc"
 }  // namespace
 
-void multiplyAvx512(const Product& product, size_t first, size_t end) { multiplyColumns(product, first, end); }
+const ProductLoops kProductAvx512 = kLoops;
 
 }  // namespace hokku
 

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import fc from 'fast-check';
 import { Graph } from '../../lib/lowering/graph.js';
 import { serialize } from '../../lib/lowering/model.js';
 import type { NativeSession, NativeTensor } from '../../lib/runtime/addon.js';
@@ -10,7 +11,7 @@ const matrix = (rows: number, columns: number, seed: number) => Float32Array.fro
 const transposed = (x: Float32Array, rows: number, columns: number) => Float32Array.from(x, (_, i) => x[(i % rows) * columns + Math.floor(i / rows)]);
 
 for (const info of engines()) {
-  describe(`hokku.SmallGemm on ${info.name}${info.missing ? ` (pending: ${info.missing})` : ''}`, function () {
+  describe(`hokku.Product on ${info.name}${info.missing ? ` (pending: ${info.missing})` : ''}`, function () {
     const sessions = new Map<string, NativeSession>();
     before(function () { if (info.missing) this.skip(); });
     after(() => sessions.forEach((s) => s.dispose()));
@@ -23,7 +24,7 @@ for (const info of engines()) {
         const g = new Graph(true);
         const inputs = [g.input('a', 'float32', transA ? ['k', 'm'] : ['m', 'k']), g.input('b', 'float32', transB ? ['n', 'k'] : ['k', 'n'])];
         if (bias) inputs.push(g.input('c', 'float32', ['n']));
-        g.output(g.node('SmallGemm', inputs, { transA: Number(transA), transB: Number(transB), relu: Number(relu) }, 'hokku'), 'float32', ['m', 'n']);
+        g.output(g.node('Product', inputs, { transA: Number(transA), transB: Number(transB), relu: Number(relu) }, 'hokku'), 'float32', ['m', 'n']);
         sessions.set(key, loadEngine(info.name).createSession(serialize(g), { intraOpNumThreads: threads }));
       }
       return sessions.get(key)!;
@@ -35,30 +36,35 @@ for (const info of engines()) {
       expect(out.shape).to.deep.equal([m, n]);
       return values(out);
     }
-    const WAYS: Record<string, Way> = { 'a·b': {}, 'a·bᵀ': { transB: true }, 'aᵀ·b': { transA: true } };
+    const WAYS: Record<string, Way> = { 'a·b': {}, 'a·bᵀ': { transB: true }, 'aᵀ·b': { transA: true }, 'aᵀ·bᵀ': { transA: true, transB: true } };
     const bits = (x: Float32Array) => new Uint8Array(x.buffer);
+    const range = (n: number) => [...globalThis.Array(n).keys()];
+
+    /** Fails where a product is further from float64's than rounding explains. */
+    function check(got: Float32Array, m: number, n: number, k: number, a: Float32Array, b: Float32Array, rows = range(m), columns = range(n)): void {
+      for (const i of rows) {
+        for (const j of columns) {
+          let [want, size] = [0, 0];
+          for (let l = 0; l < k; l++) { const x = a[i * k + l] * b[l * n + j]; want += x; size += Math.abs(x); }
+          if (!(Math.abs(got[i * n + j] - want) <= (k + 1) * 2 ** -24 * size)) expect.fail(`${m}x${n}x${k} at ${i}, ${j}: ${got[i * n + j]}, want ${want}`);
+        }
+      }
+    }
 
     for (const [name, way] of Object.entries(WAYS)) {
-      it(`${name} has the numbers of float64 to rounding, in every shape`, () => {
+      it(`${name} has the numbers of float64 to rounding, in every shape of few rows`, () => {
         for (let m = 1; m <= 16; m++) {
           for (const n of [1, 2, 4, 7, 8, 15, 16, 17, 31, 33, 100, 131]) {
             for (const k of [0, 1, 2, 3, 4, 5, 7, 16, 21]) {
               const [a, b] = [matrix(m, k, 1), matrix(k, n, 2)];
-              const got = product(m, n, k, a, b, way);
-              for (let i = 0; i < m; i++) {
-                for (let j = 0; j < n; j++) {
-                  let [want, size] = [0, 0];
-                  for (let l = 0; l < k; l++) { const x = a[i * k + l] * b[l * n + j]; want += x; size += Math.abs(x); }
-                  if (!(Math.abs(got[i * n + j] - want) <= (k + 1) * 2 ** -24 * size)) expect.fail(`${m}x${n}x${k} at ${i}, ${j}: ${got[i * n + j]}, want ${want}`);
-                }
-              }
+              check(product(m, n, k, a, b, way), m, n, k, a, b);
             }
           }
         }
       });
 
       it(`${name} adds a bias and cuts off below zero`, () => {
-        for (const [m, n, k] of [[1, 5, 3], [10, 100, 30], [3, 17, 4], [13, 33, 1], [2, 3, 0]]) {
+        for (const [m, n, k] of [[1, 5, 3], [10, 100, 30], [3, 17, 4], [13, 33, 1], [2, 3, 0], [40, 70, 20], [19, 5, 300]]) {
           const [a, b, c] = [matrix(m, k, 3), matrix(k, n, 4), matrix(1, n, 5)];
           const plain = product(m, n, k, a, b, way);
           const biased = plain.map((x, i) => Math.fround(x + c[i % n]));
@@ -69,8 +75,8 @@ for (const info of engines()) {
       });
 
       it(`${name} carries NaN and infinity to their rows and columns, and nowhere else`, () => {
-        const [m, n, k] = [11, 37, 19];
-        for (const bad of [NaN, Infinity, -Infinity]) {
+        for (const [m, bad] of [11, 29].flatMap((m) => [NaN, Infinity, -Infinity].map((x) => [m, x]))) {
+          const [n, k] = [37, 19];
           const [a, b] = [matrix(m, k, 6), matrix(k, n, 7).map((x) => Math.abs(x) + 1)];
           a[4 * k + 18] = bad;
           product(m, n, k, a, b, way).forEach((x, i) => expect(Math.floor(i / n) === 4 ? Object.is(x, bad) : Number.isFinite(x), `${i}: ${x}`).to.equal(true));
@@ -82,8 +88,36 @@ for (const info of engines()) {
       });
     }
 
+    // Blocks, strips and depths of every instruction set begin and end within these.
+    const side = fc.oneof(fc.integer({ min: 0, max: 40 }), fc.integer({ min: 1, max: 300 }));
+    const ways = fc.record({ transA: fc.boolean(), transB: fc.boolean(), relu: fc.boolean(), threads: fc.constantFrom(1, 2, 3) });
+
+    it('has the numbers of float64 to rounding in any shape, every way, with a bias and cut off below zero', () => {
+      fc.assert(fc.property(side, side, fc.oneof(side, fc.integer({ min: 500, max: 600 })), ways, (m, n, k, way) => {
+        const [a, b, c] = [matrix(m, k, 12), matrix(k, n, 13), matrix(1, n, 14)];
+        const plain = product(m, n, k, a, b, { ...way, relu: false });
+        const some = (size: number) => range(size).filter((i) => size < 20 || i < 7 || i > size - 7 || i % 31 === 0);
+        check(plain, m, n, k, a, b, some(m), some(n));
+        const biased = plain.map((x, i) => Math.fround(x + c[i % n]));
+        expect(product(m, n, k, a, b, way, c)).to.deep.equal(way.relu ? biased.map((x) => (x < 0 ? 0 : x)) : biased);
+      }), { numRuns: 150 });
+    });
+
+    it('has the same bits whichever way it is computed: alone, as rows of a larger one, as few columns, on other threads', () => {
+      fc.assert(fc.property(fc.integer({ min: 17, max: 300 }), side, side, ways, fc.nat(299), fc.nat(299), (m, n, k, { relu: _, ...way }, row, column) => {
+        const [a, b] = [matrix(m, k, 15), matrix(k, n, 16)];
+        const whole = product(m, n, k, a, b);
+        expect(Buffer.compare(bits(product(m, n, k, a, b, way)), bits(whole))).to.equal(0);
+        // A few rows go another way through the operator, and a column stands elsewhere in its panel.
+        const first = row % m, rows = Math.min(m - first, 5), start = column % Math.max(n, 1), columns = n - start;
+        const part = b.filter((_, i) => i % n >= start);
+        const few = product(rows, columns, k, a.slice(first * k, (first + rows) * k), part, way.transA && way.transB ? {} : way);
+        expect(few).to.deep.equal(whole.slice(first * n, (first + rows) * n).filter((_, i) => i % n >= start));
+      }), { numRuns: 100 });
+    });
+
     it('gives the same bits again, in every order of the operands and on any number of threads', () => {
-      for (const [m, n, k] of [[10, 100, 300], [16, 515, 260], [5, 13, 50], [2, 777, 512]]) {
+      for (const [m, n, k] of [[10, 100, 300], [16, 515, 260], [5, 13, 50], [2, 777, 512], [128, 515, 784], [700, 130, 128], [17, 17, 5000]]) {
         const [a, b] = [matrix(m, k, 10), matrix(k, n, 11)];
         const first = bits(product(m, n, k, a, b));
         for (const way of [{}, ...Object.values(WAYS)]) {
@@ -95,14 +129,11 @@ for (const info of engines()) {
     it('refuses what does not fit', () => {
       const run = (way: Way, ...inputs: NativeTensor[]) => () => sessionOf(way).run(inputs);
       const open = new Graph(true);
-      open.output(open.node('SmallGemm', [open.input('a', 'float32', ['m', 'k']), open.input('b', 'float32', ['l', 'n'])], { transA: 0, transB: 0, relu: 0 }, 'hokku'), 'float32', ['m', 'n']);
+      open.output(open.node('Product', [open.input('a', 'float32', ['m', 'k']), open.input('b', 'float32', ['l', 'n'])], { transA: 0, transB: 0, relu: 0 }, 'hokku'), 'float32', ['m', 'n']);
       const session = loadEngine(info.name).createSession(serialize(open), {});
       expect(() => session.run([f32(matrix(2, 3, 0), 2, 3), f32(matrix(4, 5, 0), 4, 5)])).to.throw(/inner dimensions differ/);
       session.dispose();
       expect(run({ bias: true }, f32(matrix(2, 3, 0), 2, 3), f32(matrix(3, 5, 0), 3, 5), f32(matrix(1, 4, 0), 4))).to.throw();
-      const both = new Graph(true);
-      both.output(both.node('SmallGemm', [both.input('a', 'float32', [2, 3]), both.input('b', 'float32', [5, 2])], { transA: 1, transB: 1, relu: 0 }, 'hokku'), 'float32', [3, 5]);
-      expect(() => loadEngine(info.name).createSession(serialize(both), {})).to.throw(/transA and transB exclude each other/);
     });
   });
 }

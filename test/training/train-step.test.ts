@@ -127,7 +127,7 @@ describe('trainStep', () => {
     /** How many matrix products the step's model holds, whatever the engine makes of it afterwards. */
     function products(step: TrainStep, carry: TrainTree): number {
       const { jaxpr } = step.lower(carry, data[0]);
-      return buildModel(jaxpr, new Map(), true).graph.nodes.filter((n) => ['MatMul', 'Gemm', 'SmallGemm'].includes(n.op)).length;
+      return buildModel(jaxpr, new Map(), true).graph.nodes.filter((n) => ['MatMul', 'Gemm', 'Product'].includes(n.op)).length;
     }
     const last = (module: string) => module === 'mlp/~/linear_2';
     const labels = (choose: (module: string) => boolean) => (p: hk.Params) => hk.dataStructures.map((module) => (choose(module) ? 'train' : 'freeze'), p);

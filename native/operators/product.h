@@ -1,4 +1,4 @@
-// hokku.SmallGemm: a product of float32 matrices whose copying would cost as much as the product.
+// hokku.Product: a product of float32 matrices, with the bias and the ReLU after it.
 #pragma once
 
 #include <stdexcept>
@@ -8,19 +8,18 @@
 
 namespace hokku {
 
-struct SmallGemmOp {
-  static constexpr const char* kName = "SmallGemm";
+struct ProductOp {
+  static constexpr const char* kName = "Product";
   // a [m, k] or, with transA, [k, m]; b [k, n] or, with transB, [n, k]; a bias [n] where there is one.
   static constexpr size_t kInputs = 3, kRequired = 2, kOutputs = 1;
   static constexpr bool kVariadic = false;
   static ONNXTensorElementDataType inputType(size_t) { return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT; }
   static ONNXTensorElementDataType outputType(size_t) { return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT; }
 
-  SmallGemmOp(const OrtApi* api, const OrtKernelInfo* info)
+  ProductOp(const OrtApi* api, const OrtKernelInfo* info)
       : transA_(intAttribute(api, info, "transA") != 0),
         transB_(intAttribute(api, info, "transB") != 0),
         relu_(intAttribute(api, info, "relu") != 0) {
-    if (transA_ && transB_) throw std::invalid_argument("hokku.SmallGemm: transA and transB exclude each other");
     size_t inputs = 0;
     check(api->KernelInfo_GetInputCount(info, &inputs));
     bias_ = inputs == 3;
@@ -29,14 +28,14 @@ struct SmallGemmOp {
   void compute(const OrtApi* api, OrtKernelContext* context) const {
     ContextHost host(api, context);
     const Tensor a = host.input(0), b = host.input(1);
-    if (a.shape.size() != 2 || b.shape.size() != 2) throw std::invalid_argument("hokku.SmallGemm: expected 2 dimensions");
+    if (a.shape.size() != 2 || b.shape.size() != 2) throw std::invalid_argument("hokku.Product: expected 2 dimensions");
     const int64_t shape[] = {a.shape[transA_ ? 1 : 0], b.shape[transB_ ? 0 : 1]};
     const int64_t inner = a.shape[transA_ ? 0 : 1];
-    if (b.shape[transB_ ? 1 : 0] != inner) throw std::invalid_argument("hokku.SmallGemm: inner dimensions differ");
+    if (b.shape[transB_ ? 1 : 0] != inner) throw std::invalid_argument("hokku.Product: inner dimensions differ");
     const float* bias = nullptr;
     if (bias_) {
       const Tensor c = host.input(2);
-      if (c.shape.size() != 1 || c.shape[0] != shape[1]) throw std::invalid_argument("hokku.SmallGemm: the bias does not fit");
+      if (c.shape.size() != 1 || c.shape[0] != shape[1]) throw std::invalid_argument("hokku.Product: the bias does not fit");
       bias = static_cast<const float*>(c.data);
     }
     multiply({static_cast<const float*>(a.data), static_cast<const float*>(b.data), bias,
