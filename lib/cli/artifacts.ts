@@ -72,10 +72,10 @@ async function make(args: Arguments): Promise<Outcome> {
   if (folder === undefined) throw new UsageError(`Where to? hokku artifacts make ${file} FOLDER, or artifacts in the configuration.`);
   const { loss, optimizer, params } = config;
   if (!loss || !optimizer || !params) throw new UsageError(`${file} lacks ${(['loss', 'optimizer', 'params'] as const).filter((key) => !config[key]).join(' and ')}, of which artifacts are made.`);
-  const { trainable, evalLoss, outputs, style, batchDim } = config;
+  const { trainable, freezeState, evalLoss, outputs, style, batchDim } = config;
   const options: ArtifactsOptions = {
     loss, optimizer, params: await valueOf(params), batch: await exampleOf(config, file!), state: await valueOf(config.state ?? {}), rng: keyOf(config.rng),
-    ...Object.fromEntries(Object.entries({ trainable, evalLoss, outputs, style, batchDim }).filter(([, value]) => value !== undefined)),
+    ...Object.fromEntries(Object.entries({ trainable, freezeState, evalLoss, outputs, style, batchDim }).filter(([, value]) => value !== undefined)),
   };
   const made = generateArtifacts(options, folder);
   const ports = (records: readonly PortRecord[]): string => records.map((p) => `${p.name}: ${typeOf(p)}`).join(', ');

@@ -13,7 +13,7 @@ import type { DataFile, RunConfig } from '../training/run-config.js';
 import { UsageError, wholeNumber, type Arguments, type Command } from './command.js';
 
 const KEYS = [
-  'loss', 'optimizer', 'trainable', 'params', 'state', 'rng', 'engine', 'device', 'artifacts', 'data', 'evaluation', 'checkpoint', 'steps', 'earlyStopping', 'statistics',
+  'loss', 'optimizer', 'trainable', 'freezeState', 'params', 'state', 'rng', 'engine', 'device', 'artifacts', 'data', 'evaluation', 'checkpoint', 'steps', 'earlyStopping', 'statistics',
   'learningRate', 'logEvery', 'allowNonFinite', 'directory', 'title', 'batch', 'evalLoss', 'outputs', 'style', 'batchDim',
 ] as const satisfies readonly (keyof RunConfig)[];
 

@@ -26,7 +26,7 @@ interface Trainee { readonly step: TrainStep | TrainingSession; readonly state?:
 
 /** What a configuration trains, new. */
 async function make(config: Loaded): Promise<Trainee> {
-  const { loss, optimizer, trainable, params, state = {}, rng, engine, device, artifacts } = config;
+  const { loss, optimizer, trainable, freezeState = false, params, state = {}, rng, engine, device, artifacts } = config;
   if (artifacts !== undefined) {
     // A loss beside them is what `hokku artifacts make` made them of.
     const session = TrainingSession.load(artifacts, { device: device && device.platform !== 'cpu' ? 'cuda' : 'cpu' });
@@ -34,7 +34,7 @@ async function make(config: Loaded): Promise<Trainee> {
   }
   const missing = (['loss', 'optimizer', 'params'] as const).filter((key) => config[key] === undefined);
   if (missing.length) throw new UsageError(`The configuration lacks ${missing.join(' and ')}: give loss, optimizer and params, or the folder of training artifacts.`);
-  const step = trainStep({ loss: loss!, optimizer: optimizer!, ...(trainable !== undefined && { trainable }) }, { ...(engine && { engine }), ...(device && { device }) });
+  const step = trainStep({ loss: loss!, optimizer: optimizer!, freezeState, ...(trainable !== undefined && { trainable }) }, { ...(engine && { engine }), ...(device && { device }) });
   const before = await valueOf(params!);
   return { step, state: step.init(before, { state: await valueOf(state), rng: keyOf(rng) }), before };
 }

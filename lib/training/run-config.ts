@@ -4,8 +4,7 @@ import type { Params, State } from '../haiku/types.js';
 import type { GradientTransformation } from '../optax/index.js';
 import type { ArtifactsOptions } from './artifacts.js';
 import type { Batches, CheckpointOptions, EvaluationOptions, FitOptions } from './fit.js';
-import type { Loss } from './specification.js';
-import type { Trainable } from './trainable.js';
+import type { Loss, Specification } from './specification.js';
 
 /** Data as JSON can say it: the rows of a file, `.npz`, `.npy`, `.safetensors`, `.csv`, `.ndjson`, `.arrow` or `.parquet`. */
 export interface DataFile {
@@ -30,10 +29,9 @@ export interface DataFile {
  *   evaluation: { data: data.fromArrays(test).batch(128), every: 500, metrics },
  * } satisfies RunConfig;
  */
-export interface RunConfig extends Pick<FitOptions, 'steps' | 'earlyStopping' | 'statistics' | 'learningRate' | 'logEvery' | 'allowNonFinite'> {
+export interface RunConfig extends Pick<Specification, 'trainable' | 'freezeState'>, Pick<FitOptions, 'steps' | 'earlyStopping' | 'statistics' | 'learningRate' | 'logEvery' | 'allowNonFinite'> {
   loss?: Loss;
   optimizer?: GradientTransformation;
-  trainable?: Trainable;
   params?: Params | (() => Params | Promise<Params>);
   /** The model's state. */
   state?: State | (() => State | Promise<State>);
