@@ -11,6 +11,23 @@ class Config {
   threefryPartitionable = true;
   /** The device of computations that do not name one. */
   defaultDevice: Device | null = null;
+  #compilationCacheDir: string | null = process.env['HOKKU_COMPILATION_CACHE_DIR'] || null;
+  #compilationCacheMaxSize = 2 ** 29;
+  /**
+   * A folder where compiled programs are kept for other processes, null for none. As JAX's `jax_compilation_cache_dir`; the
+   * environment variable HOKKU_COMPILATION_CACHE_DIR sets it too. Only use a folder that nobody else can write to.
+   */
+  get compilationCacheDir(): string | null { return this.#compilationCacheDir; }
+  set compilationCacheDir(folder: string | null) {
+    if (folder !== null && (typeof folder !== 'string' || folder === '')) throw new ValueError(`config.compilationCacheDir: expected a folder or null, got ${JSON.stringify(folder) ?? 'undefined'}.`);
+    this.#compilationCacheDir = folder;
+  }
+  /** The most bytes that folder holds; the files that were not used for the longest time go first. 512 MiB by default. */
+  get compilationCacheMaxSize(): number { return this.#compilationCacheMaxSize; }
+  set compilationCacheMaxSize(bytes: number) {
+    if (typeof bytes !== 'number' || !(bytes >= 0)) throw new ValueError(`config.compilationCacheMaxSize: expected a number of bytes, got ${String(bytes)}.`);
+    this.#compilationCacheMaxSize = bytes;
+  }
   /** The engine of computations that do not name one. */
   get engine(): EngineName { return this.#engine; }
   set engine(name: EngineName) {

@@ -1,5 +1,5 @@
 /** Compiled programs: a traced program, lowered, in a session, with memory in and memory out. */
-import type { Memory, NativeBinding, NativeSession, NativeTensor } from '../runtime/addon.js';
+import type { Memory, NativeBinding, NativeSession, NativeTensor, SessionOptions } from '../runtime/addon.js';
 import { engine as loadEngine } from '../runtime/engines.js';
 import { channels, traceSync } from '../runtime/channels.js';
 import { ValueError } from '../runtime/errors.js';
@@ -9,6 +9,7 @@ import { pairDonated, type InPlace } from '../lowering/fusion.js';
 import { kernelsOf } from '../lowering/kernels.js';
 import { serialize } from '../lowering/model.js';
 import { ConcreteArray, NDArray, aval, cpu, expectConcrete, formatAval, type Aval, type Device } from './array.js';
+import { cacheFile, readEntry, writeEntry, type Layout } from './compilation-cache.js';
 import { config, type EngineName } from './config.js';
 import { Literal, formatJaxpr, type Atom, type Jaxpr, type Var } from './core.js';
 import { clone } from './devices.js';
@@ -27,7 +28,9 @@ export function targetOf({ engine, device = config.defaultDevice ?? cpu }: { eng
 }
 
 const byteLength = (a: Aval): number => dims.size(a.shape) * DTYPES[a.dtype].size;
-const spec = (a: Aval) => ({ dtype: a.dtype, shape: a.shape });
+const spec = (a: Pick<Aval, 'dtype' | 'shape'>) => ({ dtype: a.dtype, shape: a.shape });
+const layoutOf = ({ inputs, fresh, inPlace, token }: ReturnType<typeof buildModel>): Layout =>
+  ({ inputs: inputs.map((x) => ({ source: x.source, ...spec(x.aval) })), fresh, inPlace: [...inPlace], token });
 
 /**
  * A reshaped input is the same memory under another shape: it becomes an input of its own, and no node. `sources` says
@@ -125,19 +128,23 @@ export class Program {
   /** For every output written in place, which of the donated arrays' memory it is. */
   readonly #reused: readonly (number | undefined)[];
 
-  constructor(readonly jaxpr: Jaxpr, readonly target: Target, readonly donated: readonly number[] = [], pairs?: InPlace, fixed = true) {
+  /** `key`: what it is known by on disk, where programs are kept there. */
+  constructor(readonly jaxpr: Jaxpr, readonly target: Target, readonly donated: readonly number[] = [], pairs?: InPlace, fixed = true, readonly key: string | null = null) {
     const onCpu = target.device.platform === 'cpu';
     // An input that is returned as it came keeps its memory; nothing may be written there, and only a value of its own may be.
     const own = (k: number): boolean => { const a = jaxpr.outputs[k]; return !(a instanceof Literal) && !jaxpr.inputs.includes(a) && jaxpr.outputs.indexOf(a) === k; };
     this.#wanted = new Map([...(onCpu ? pairs ?? pairDonated(jaxpr, donated) : [])].filter(([k, j]) => own(k) && !jaxpr.outputs.includes(jaxpr.inputs[j])));
-    const built = this.#build();
-    this.inPlace = built.inPlace;
+    const file = key === null ? null : cacheFile(loadEngine(target.engine).version, key);
+    const stored = file === null ? null : readEntry(file);
+    const built = stored ? null : this.#build();
+    const layout = stored?.layout ?? layoutOf(built!);
+    this.inPlace = new Map(layout.inPlace);
     this.#others = [...jaxpr.inputs.keys()].filter((i) => !donated.includes(i));
     this.#reused = jaxpr.outputs.map((_, k) => (this.inPlace.has(k) ? donated.indexOf(this.inPlace.get(k)!) : undefined));
-    this.#inputs = built.inputs.map((x) => x.source);
-    this.#shapes = built.inputs.map(({ aval: { shape } }) => (dims.isStatic(shape) ? shape : null));
-    this.#fresh = built.fresh;
-    this.#token = built.token ? new ArrayBuffer(1) : null;
+    this.#inputs = layout.inputs.map((x) => x.source);
+    this.#shapes = layout.inputs.map(({ shape }) => (dims.isStatic(shape) ? shape : null));
+    this.#fresh = layout.fresh;
+    this.#token = layout.token ? new ArrayBuffer(1) : null;
     this.#avals = jaxpr.outputs.map((a) => aval(a.aval.shape, a.aval.dtype, a.aval.weak));
     this.#sizes = fixed ? this.#avals.map(byteLength) : [];
     this.#around = jaxpr.outputs.map((a) => (a instanceof Literal ? new ConcreteArray(a.aval, encode(a.aval.dtype, [a.value])) : jaxpr.inputs.includes(a) ? jaxpr.inputs.indexOf(a) : null));
@@ -147,10 +154,13 @@ export class Program {
       this.#session = this.#binding = null;
       return;
     }
-    const model = serialize(built.graph);
+    const model = stored?.model ?? serialize(built!.graph);
     this.modelBytes = model.byteLength;
-    this.#session = loadEngine(target.engine).createSession(model, onCpu ? (small(jaxpr) ? { intraOpNumThreads: 1 } : {}) : { device: 'cuda', deviceId: target.device.id });
-    this.#binding = fixed ? this.#session.bind(built.inputs.map((x) => spec(x.aval)), [...this.#fresh.map((k) => spec(this.#avals[k])), ...(this.#token ? [{ dtype: 'bool' as const, shape: [1] }] : [])]) : null;
+    const options = onCpu ? (small(jaxpr) ? { intraOpNumThreads: 1 } : {}) : { device: 'cuda' as const, deviceId: target.device.id };
+    const create = (more: SessionOptions): NativeSession => loadEngine(target.engine).createSession(model, { ...options, ...more });
+    // What is stored has been optimised.
+    this.#session = stored ? create({ graphOptimizationLevel: 0 }) : file === null ? create({}) : writeEntry(file, layout, (optimizedModelPath) => create(optimizedModelPath ? { optimizedModelPath } : {}));
+    this.#binding = fixed ? this.#session.bind(layout.inputs.map(spec), [...this.#fresh.map((k) => spec(this.#avals[k])), ...(this.#token ? [{ dtype: 'bool' as const, shape: [1] }] : [])]) : null;
   }
 
   /** The program as text, as it is compiled: after the passes. */
@@ -293,10 +303,15 @@ const programs = new Cache(128 << 20, false);
 /** Single operations, which only their own call uses. */
 export const eagerPrograms = new Cache(64 << 20, true);
 
+/** Smaller programs are compiled in less than about 20 ms. */
+const WORTH_KEEPING = 64;
+
 export function compile(program: Jaxpr, target: Target = targetOf(), donated: readonly number[] = [], pairs?: InPlace): Program {
   const jaxpr = optimize(inlineCalls(program));
   const key = `${target.engine} ${target.device} ${donated.join()} ${pairs ? [...pairs].join(';') : ''} ${jaxpr.outputs.map((a) => (a.aval.weak ? '~' : '.')).join('')} ${formatJaxpr(jaxpr)}`;
-  return programs.get(key, () => makeProgram(jaxpr, target, donated, pairs));
+  // Functions are known by numbers of this process.
+  const kept = config.compilationCacheDir !== null && jaxpr.equations.length >= WORTH_KEEPING && target.device.platform === 'cpu' && !key.includes('#');
+  return programs.get(key, () => makeProgram(jaxpr, target, donated, pairs, true, kept ? key : null));
 }
 
 /** Compiles and runs a program on concrete values. */
