@@ -37,7 +37,7 @@ export interface Trainer {
 /** The scalars of a tree by path; a lone array is the `loss`. */
 export function scalars(x: unknown): Record<string, number> {
   const out: Record<string, number> = Object.create(null);
-  for (const { labels, leaf } of labelled(x)) if (leaf instanceof NDArray && leaf.size === 1) out[labels.join('/') || 'loss'] = Number(leaf.reshape([]).item());
+  for (const { labels, leaf } of labelled(x)) if (leaf instanceof NDArray && leaf.size === 1) out[labels.join('/') || 'loss'] = Number(leaf.item());
   return out;
 }
 

@@ -214,7 +214,7 @@ export class Run implements AsyncIterableIterator<FitEvent> {
   }
 
   #checkLoss({ loss }: StepResult, { at }: Pulled): number {
-    const value = Number(loss.reshape([]).item());
+    const value = Number(loss.item());
     if (Number.isFinite(value) || this.#options.allowNonFinite) return value;
     const bad = [...traverse(this.#trainer.params())].find(([, , x]) => hasNonFinite(x));
     throw new NonFiniteError(`fit: the loss is ${value} at step ${this.step} (batch ${at.batch} of epoch ${at.epoch}); ${
