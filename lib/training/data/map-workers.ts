@@ -16,8 +16,10 @@ export class MapWorkers {
   constructor(readonly url: URL, count: number) {
     // By its path from the package, since this code may be part of a bundle.
     const script = pathToFileURL(join(packageRoot(), 'dist', 'lib', 'training', 'data', 'map-worker.js'));
+    // A flag that goes with --eval, and that files refuse.
+    const evaluated = process.execArgv.some((flag) => flag.startsWith('--input-type'));
     this.#workers = Array.from({ length: count }, () => {
-      const worker = new Worker(script, { workerData: { url: url.href }, execArgv: process.execArgv.filter((flag) => !flag.startsWith('--input-type')) });
+      const worker = new Worker(script, { workerData: { url: url.href }, ...(evaluated && { execArgv: [] }) });
       const waiting = new Map<number, Waiting>();
       const settle = ({ id, result, error }: Response) => {
         const found = waiting.get(id);
