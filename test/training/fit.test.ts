@@ -11,7 +11,7 @@ import {
 } from '../../lib/training/index.js';
 import { statistics } from '../../lib/training/fit-statistics.js';
 import { needsTraining, temporaryFolder } from './artifacts-helpers.js';
-import { ENGINES, batch, batches, bits, loss, newParams, notMiddle, type Batch } from './notebook.js';
+import { ENGINES, batch, batches, bits, loss, newParams, notMiddle, rejection, type Batch } from './notebook.js';
 
 const set = batches(6);
 const params = newParams();
@@ -28,10 +28,6 @@ async function events(run: Run): Promise<FitEvent[]> {
   const out: FitEvent[] = [];
   for await (const event of run) out.push(event);
   return out;
-}
-async function rejection(p: Promise<unknown>): Promise<Error> {
-  try { await p; } catch (error) { return error as Error; }
-  throw new Error('the promise was kept');
 }
 const failure = (options: FitOptions): Promise<Error> => rejection(events(fit(options)));
 const only = <T extends FitEvent['type']>(all: FitEvent[], type: T) => all.filter((e): e is Extract<FitEvent, { type: T }> => e.type === type);

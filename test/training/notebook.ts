@@ -41,3 +41,9 @@ export function distance(a: unknown, b: unknown): number {
 
 /** Each engine, and why it cannot be tested here where that is so. */
 export const ENGINES: readonly { name: EngineName; missing?: string }[] = engines().map(({ name, missing }) => ({ name, missing }));
+
+/** What a promise was rejected with. */
+export async function rejection(p: Promise<unknown>): Promise<Error> {
+  try { await p; } catch (error) { return error as Error; }
+  throw new Error('the promise was kept');
+}

@@ -15,15 +15,11 @@ import {
 import { readCheckpoint } from '../../../lib/training/checkpoint-file.js';
 import { decodeManifest, encodeManifest, type CheckpointManifest } from '../../../lib/training/checkpoints/manifest.js';
 import { needsTraining, temporaryFolder } from '../artifacts-helpers.js';
-import { MIDDLE, batches, bits, loss, newParams, notMiddle } from '../notebook.js';
+import { MIDDLE, batches, bits, loss, newParams, notMiddle, rejection } from '../notebook.js';
 
 const MODULE = new URL('../../../lib/training/index.js', import.meta.url).href;
 const data = batches(4);
 const carried = (carry: TrainTree): string => bits({ ...carry });
-async function rejection(p: Promise<unknown>): Promise<Error & { code?: string }> {
-  try { await p; } catch (error) { return error as Error; }
-  throw new Error('the promise was kept');
-}
 
 // A model of a few bytes, for tests that look at each of them.
 const tiny = (): hk.Params => ({ line: { w: jnp.array([1, 2, 3]), b: jnp.array([0.5]) } });

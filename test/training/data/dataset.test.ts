@@ -4,16 +4,13 @@ import { numpy as jnp, type Array } from '../../../lib/jax/index.js';
 import { DataError, ShapeError, TypeError, ValueError } from '../../../lib/runtime/errors.js';
 import { data, type DataPosition } from '../../../lib/training/index.js';
 import { permutation } from '../../../lib/training/data/shuffle.js';
+import { rejection } from '../notebook.js';
 
 const shown = (x: unknown): unknown => JSON.parse(JSON.stringify(x, (_, v: unknown) => (typeof v === 'bigint' ? Number(v) : typeof (v as Array)?.tolist === 'function' ? (v as Array).tolist() : v)));
 async function all(set: AsyncIterable<unknown>, most = Infinity): Promise<unknown[]> {
   const out: unknown[] = [];
   if (most > 0) for await (const x of set) { out.push(shown(x)); if (out.length === most) break; }
   return out;
-}
-async function rejection(p: Promise<unknown>): Promise<Error> {
-  try { await p; } catch (error) { return error as Error; }
-  throw new Error('the promise was kept');
 }
 const count = (n: number): number[] => globalThis.Array.from({ length: n }, (_, i) => i);
 const x = jnp.array(count(12)).reshape([6, 2]);

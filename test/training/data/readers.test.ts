@@ -7,16 +7,13 @@ import { optionalPackage } from '../../../lib/runtime/peers.js';
 import { data, saveParams } from '../../../lib/training/index.js';
 import { encodeNpy } from '../../../lib/training/data/npy.js';
 import { temporaryFolder } from '../artifacts-helpers.js';
+import { rejection } from '../notebook.js';
 
 const shown = (x: unknown): unknown => JSON.parse(JSON.stringify(x, (_, v: unknown) => (ArrayBuffer.isView(v) ? [...(v as Float32Array)] : typeof (v as Array)?.tolist === 'function' ? (v as Array).tolist() : v)));
 async function all(set: AsyncIterable<unknown>): Promise<unknown[]> {
   const out: unknown[] = [];
   for await (const x of set) out.push(shown(x));
   return out;
-}
-async function rejection(p: Promise<unknown>): Promise<Error> {
-  try { await p; } catch (error) { return error as Error; }
-  throw new Error('the promise was kept');
 }
 /** Three rows of x (double), label (int32) and name (text), in two row groups. */
 const PARQUET = 'UEFSMRUGFSQVJFwVBBUAFQQVABUEFQAAAAMDEAAABQEk4D8AAAAAAAD4PxUGFRQVGFwVBBUAFQQVABUEFQAAAAMDCBwBAAAAAgAAABUGFRgVHFwVBBUAFQQVABUEFQAAAAMDCiQBAAAAYQEAAABiFQYVFBUYXBUCFQAVAhUAFQQVAAAAAwEIHAAAAAAAAARAFQYVDBUQXBUCFQAVAhUAFQQVAAAAAwEEDAMAAAAVBhUOFRJcFQIVABUCFQAVBBUAAAADAQUQAQAAAGMVBBlMSARyb290FQYAFQolAhgBeAAVAiUCGAVsYWJlbAAVDCUCGARuYW1lJQAAFgYZLBk8JggcFQoZFQAZGAF4FQIWBBZOFk4mCDw2ACgIAAAAAAAA+D8YCAAAAAAAAOA/NgAAGRwVBhUAFQIAAAAmVhwVAhkVABkYBWxhYmVsFQIWBBY+FkImVjw2ACgEAgAAABgEAQAAAAAZHBUGFQAVAgAAACaYARwVDBkVABkYBG5hbWUVAhYEFkIWRiaYATw2ACgBYhgBYQAZHBUGFQAVAgAAABbOARYENtYBABk8Jt4BHBUKGRUAGRgBeBUCFgIWPhZCJt4BPDYAKAgAAAAAAAAEQBgIAAAAAAAABEA2AAAZHBUGFQAVAgAAACagAhwVAhkVABkYBWxhYmVsFQIWAhY2FjomoAI8NgAoBAMAAAAYBAMAAAAAGRwVBhUAFQIAAAAm2gIcFQwZFQAZGARuYW1lFQIWAhY4Fjwm2gI8NgAoAWMYAWMAGRwVBhUAFQIAAAAWrAEWAja4AQAoCWh5cGFycXVldBk8HAAAHAAAHAAAAKMBAABQQVIx';
