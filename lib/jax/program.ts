@@ -113,7 +113,10 @@ export class Program {
   readonly modelBytes: number;
   readonly #wanted: InPlace;
   readonly #session: NativeSession | null;
-  readonly #binding: NativeBinding | null;
+  /** Where it is bound. A binding makes one run at a time, so there are as many as there were runs at once. */
+  readonly #bind: (() => NativeBinding) | null;
+  readonly #idle: NativeBinding[] = [];
+  #disposed = false;
   readonly #inputs: readonly number[];
   /** Their shapes, null where dimensions are open: a reshaped input has another one than its source. */
   readonly #shapes: readonly (readonly number[] | null)[];
@@ -151,7 +154,7 @@ export class Program {
     this.#twin = jaxpr.outputs.map((a) => jaxpr.outputs.indexOf(a));
     if (jaxpr.equations.length === 0 && this.inPlace.size === 0) {
       this.modelBytes = 0;
-      this.#session = this.#binding = null;
+      this.#session = this.#bind = null;
       return;
     }
     const model = stored?.model ?? serialize(built!.graph);
@@ -160,7 +163,10 @@ export class Program {
     const create = (more: SessionOptions): NativeSession => loadEngine(target.engine).createSession(model, { ...options, ...more });
     // What is stored has been optimised.
     this.#session = stored ? create({ graphOptimizationLevel: 0 }) : file === null ? create({}) : writeEntry(file, layout, (optimizedModelPath) => create(optimizedModelPath ? { optimizedModelPath } : {}));
-    this.#binding = fixed ? this.#session.bind(layout.inputs.map(spec), [...this.#fresh.map((k) => spec(this.#avals[k])), ...(this.#token ? [{ dtype: 'bool' as const, shape: [1] }] : [])]) : null;
+    const session = this.#session;
+    const results = [...this.#fresh.map((k) => spec(this.#avals[k])), ...(this.#token ? [{ dtype: 'bool' as const, shape: [1] }] : [])];
+    this.#bind = fixed ? () => session.bind(layout.inputs.map(spec), results) : null;
+    if (this.#bind) this.#idle.push(this.#bind());
   }
 
   /** The program as text, as it is compiled: after the passes. */
@@ -176,7 +182,12 @@ export class Program {
   run(inputs: readonly ConcreteArray[]): ConcreteArray[] {
     this.#refuseTwice(inputs);
     const memory = this.#memory(inputs);
-    this.#binding?.run(memory);
+    const binding = this.#take();
+    try {
+      binding?.run(memory);
+    } finally {
+      this.#release(binding);
+    }
     const donated = this.donated.map((i) => inputs[i].donate('to a compiled function'));
     return this.#results(inputs, memory, donated);
   }
@@ -185,14 +196,19 @@ export class Program {
   async runAsync(inputs: readonly ConcreteArray[], signal?: AbortSignal): Promise<ConcreteArray[]> {
     this.#refuseTwice(inputs);
     const memory = this.#memory(inputs);
-    const donated = this.donated.map((i) => inputs[i].donate('to a compiled function'));
+    const binding = this.#take();
     try {
-      await this.#binding?.runAsync(memory, signal);
-    } catch (error) {
-      this.donated.forEach((i, k) => inputs[i].restore(donated[k]));
-      throw error;
+      const donated = this.donated.map((i) => inputs[i].donate('to a compiled function'));
+      try {
+        await binding?.runAsync(memory, signal);
+      } catch (error) {
+        this.donated.forEach((i, k) => inputs[i].restore(donated[k]));
+        throw error;
+      }
+      return this.#results(inputs, memory, donated);
+    } finally {
+      this.#release(binding);
     }
-    return this.#results(inputs, memory, donated);
   }
 
   /** For programs with open dimensions: shapes come with the arrays, results' shapes from the caller. */
@@ -203,8 +219,15 @@ export class Program {
   }
 
   dispose(): void {
-    this.#binding?.dispose();
+    this.#disposed = true;
+    for (const binding of this.#idle.splice(0)) binding.dispose();
     this.#session?.dispose();
+  }
+
+  #take(): NativeBinding | null { return this.#idle.pop() ?? this.#bind?.() ?? null; }
+  #release(binding: NativeBinding | null): void {
+    if (binding && this.#disposed) binding.dispose();
+    else if (binding) this.#idle.push(binding);
   }
 
   #build() {
