@@ -17,6 +17,7 @@ import { checkOptions } from '../runtime/options.js';
 import { externalRange } from './external.js';
 import { originOf, type ImportedModel } from './import.js';
 import type { Parameter } from './names.js';
+import { mergeLora } from './lora.js';
 import { BytesSource } from './source.js';
 import { layoutOf } from './wire.js';
 import { checkByEngine, modelBytes, writeModel, type NewTensor, type Recipe, type WriteOptions } from './write.js';
@@ -59,7 +60,7 @@ function refuseUnknown(map: Params | State, known: readonly Parameter[], where: 
  * @example
  * exportModel(model, carry.params, 'fine-tuned.onnx');
  *
- * @param params the whole map, or the part of it that changed
+ * @param params the whole map, or the part of it that changed; adapters are merged
  * @param path where to; left out: the bytes are returned
  * @throws ValueError for names that the model does not have, ShapeError, and EngineError where ONNX Runtime refuses the file
  */
@@ -68,7 +69,8 @@ export function exportModel(model: ImportedModel, params: Params, path?: undefin
 export function exportModel(model: ImportedModel, params: Params, path?: string, options?: ExportOptions): Uint8Array | void {
   const { state = model.state, ...write } = checkOptions('exportModel', options, ['state', 'externalData', 'check']);
   const { model: { source, layout, proto, folder }, parameters, statistics } = originOf(model, 'exportModel');
-  refuseUnknown(params, parameters, 'params');
+  const merged = mergeLora(params);
+  refuseUnknown(merged, parameters, 'params');
   refuseUnknown(state, statistics, 'the state');
   const initializers = proto.graph!.initializer;
   const place = new Map(initializers.map((t, i) => [t.name, i]));
@@ -77,7 +79,7 @@ export function exportModel(model: ImportedModel, params: Params, path?: string,
     const i = place.get(p.initializer)!;
     if (value) replaced.set(i, { proto: bare(initializers[i]), elements: bytesOf(value) });
   };
-  for (const p of parameters) replace(p, newValue(params, model.params, p, 'params'));
+  for (const p of parameters) replace(p, newValue(merged, model.params, p, 'params'));
   for (const p of statistics) replace(p, newValue(state, model.state, p, 'the state'));
   // Elements in other files come along, since the new model may lie elsewhere.
   initializers.forEach((t, i) => {

@@ -18,7 +18,8 @@ import type { Port } from './graph.js';
 import { readModel, type Model } from './model.js';
 import { nameParameters, scopeOf, type Parameter } from './names.js';
 import type { Tensor } from './tensors.js';
-import { Sequence, arrayOf, type Value } from './values.js';
+import { adapted } from './lora.js';
+import { Adapted, Sequence, arrayOf, type Value } from './values.js';
 
 export interface ImportOptions {
   /** Where external tensors lie; the model's own folder where left out. For models in memory. */
@@ -182,13 +183,13 @@ export function importModel(from: string | Uint8Array, options?: ImportOptions):
     if (!plan) plans.set(key, (plan = stop === undefined ? whole : planOf(graph, wanted)));
     const needed = new Set([...plan.flatMap(({ node }) => [...node.inputs, ...node.captures]), ...wanted]);
     const arrays = new Map<string, Bound>();
-    for (const p of parameters) if (needed.has(p.initializer)) arrays.set(p.initializer, { declared: p.tensor.dtype!, x: lookUp(given, p, 'params') as NDArray });
+    for (const p of parameters) if (needed.has(p.initializer)) arrays.set(p.initializer, { declared: p.tensor.dtype!, x: adapted(given[p.module], p.name, lookUp(given, p, 'params')) });
     for (const p of statistics) if (needed.has(p.initializer)) arrays.set(p.initializer, { declared: p.tensor.dtype!, x: lookUp(start, p, 'the state') as NDArray });
     for (const [port, x] of bindInputs(graph.inputs, inputs, needed)) arrays.set(port.name, { declared: port.dtype, x });
     const float = floatOf(arrays.values());
     if (!caches.has(float)) caches.set(float, new Map());
     const scope = new Scope(null, constants, caches.get(float)!, float);
-    for (const [name, { declared, x }] of arrays) scope.set(name, !(x instanceof Sequence) && isFloat(x.dtype) ? convertElementType(x as NDArray, declared === 'float32' ? float : (declared as DType) ?? x.dtype) : x);
+    for (const [name, { declared, x }] of arrays) scope.set(name, converted(x, declared === 'float32' ? float : (declared as DType | null)));
     const next = new Map<string, NDArray>();
     let draws = 0;
     runPlan(plan, scope, {
@@ -251,12 +252,19 @@ function sequenceOf(port: Port, given: unknown): Sequence {
   return new Sequence(given === null ? [] : [globalThis.Array.isArray(given) ? new Sequence(items(given)) : toArrayLeaf(given, 'apply')], true);
 }
 
+/** Floats in the type that the model has, or that stands for it. */
+function converted(x: Value, to: DType | null): Value {
+  if (to === null || !isFloat(to)) return x;
+  if (x instanceof Adapted) { const [base, a, b] = [x.base, x.a, x.b].map((y) => convertElementType(y, to)); return new Adapted(base, a, b); }
+  return isArray(x) && isFloat((x as NDArray).dtype) ? convertElementType(x as NDArray, to) : x;
+}
+
 /** As the caller sees it: a sequence is a list, an optional without its element null. */
 const plain = (v: Value): any => (!(v instanceof Sequence) ? arrayOf(v) : !v.optional ? v.items.map(plain) : v.items.length ? plain(v.items[0]) : null);
 
 const FLOATS: readonly DType[] = ['float16', 'bfloat16', 'float32', 'float64'];
 /** The type that stands for float32: that of the arrays in the place of such tensors, the widest if they differ. */
 function floatOf(arrays: Iterable<Bound>): DType {
-  const types = [...arrays].flatMap(({ declared, x }) => (declared === 'float32' ? [(x as NDArray).dtype] : []));
+  const types = [...arrays].flatMap(({ declared, x }) => (declared === 'float32' ? [(x as NDArray | Adapted).dtype] : []));
   return types.reduce<DType>((a, b) => (FLOATS.indexOf(b) > FLOATS.indexOf(a) ? b : a), types[0] ?? 'float32');
 }

@@ -3,6 +3,9 @@
  * sequences of either.
  */
 import { outsideTrace } from '../jax/core.js';
+import { add } from '../jax/primitives/arithmetic.js';
+import { dotGeneral } from '../jax/primitives/dot.js';
+import { transpose } from '../jax/primitives/shape.js';
 import { convertElementType } from '../jax/primitives/convert.js';
 import { ConcreteArray, NDArray, aval, expectConcrete, formatAval } from '../jax/array.js';
 import { isSymbolic, type Dim } from '../jax/dims.js';
@@ -39,7 +42,17 @@ export class Sequence {
   constructor(readonly items: readonly Value[], readonly optional = false) {}
 }
 
-export type Value = NDArray | Known | Sequence;
+/** A matrix with a low-rank adapter: base + a · b. Products use the three apart, everything else their sum. */
+export class Adapted {
+  #array: NDArray | undefined;
+  constructor(readonly base: NDArray, readonly a: NDArray, readonly b: NDArray) {}
+  get shape(): readonly number[] { return this.base.shape; }
+  get dtype(): DType { return this.base.dtype; }
+  get array(): NDArray { return (this.#array ??= add(this.base, dotGeneral(this.a, this.b, { contract: [[1], [0]], batch: [[], []] }))); }
+  get transposed(): Adapted { const turn = (x: NDArray): NDArray => transpose(x, [1, 0]); return new Adapted(turn(this.base), turn(this.b), turn(this.a)); }
+}
+
+export type Value = NDArray | Known | Sequence | Adapted;
 
 /** A constant of a model: small ones as numbers. `float` stands for float32. */
 export function constantOf(tensor: Tensor, float: DType): NDArray | Known {
@@ -52,7 +65,7 @@ export function constantOf(tensor: Tensor, float: DType): NDArray | Known {
 export const isConstant = (v: Value | null): boolean => v === null || v instanceof Known || v instanceof ConcreteArray || (v instanceof Sequence && v.items.every(isConstant));
 
 export function arrayOf(v: Value): NDArray {
-  if (v instanceof Known) return v.array;
+  if (v instanceof Known || v instanceof Adapted) return v.array;
   if (v instanceof Sequence) throw new ShapeError('A sequence is used where an array is expected.');
   return v;
 }

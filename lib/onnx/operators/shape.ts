@@ -3,7 +3,7 @@ import { lax, numpy as jnp, type Array } from '../../jax/index.js';
 import { Scalar } from '../../jax/array.js';
 import { canonicalAxis, dims } from '../../jax/dims.js';
 import { isFloat } from '../../jax/dtypes.js';
-import { Known, arrayOf } from '../values.js';
+import { Adapted, Known, arrayOf } from '../values.js';
 import type { Call, Operators } from '../call.js';
 
 const range = (n: number): number[] => [...globalThis.Array(n).keys()];
@@ -165,7 +165,9 @@ function split(c: Call): Array[] {
   return lax.split(x, splitSizes(c, x.shape[axis], c.int('num_outputs', c.node.outputs.length)), { axis });
 }
 
-function transpose(c: Call): Array {
+function transpose(c: Call): Array | Adapted {
+  const v = c.value(0);
+  if (v instanceof Adapted && (c.list('perm') ?? [1, 0])[0] === 1) return v.transposed;
   const x = c.x(0);
   return lax.transpose(x, c.list('perm') ?? range(x.ndim).reverse());
 }
