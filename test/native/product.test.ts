@@ -37,7 +37,8 @@ for (const info of engines()) {
       return values(out);
     }
     const WAYS: Record<string, Way> = { 'a·b': {}, 'a·bᵀ': { transB: true }, 'aᵀ·b': { transA: true }, 'aᵀ·bᵀ': { transA: true, transB: true } };
-    const bits = (x: Float32Array) => new Uint8Array(x.buffer);
+    const bits = (x: Float32Array) => new Uint8Array(x.buffer, x.byteOffset, x.byteLength);
+    const expectBits = (got: Float32Array, want: Float32Array, what?: string) => expect(Buffer.compare(bits(got), bits(want)), what).to.equal(0);
     const range = (n: number) => [...globalThis.Array(n).keys()];
 
     /** Fails where a product is further from float64's than rounding explains. */
@@ -99,29 +100,29 @@ for (const info of engines()) {
         const some = (size: number) => range(size).filter((i) => size < 20 || i < 7 || i > size - 7 || i % 31 === 0);
         check(plain, m, n, k, a, b, some(m), some(n));
         const biased = plain.map((x, i) => Math.fround(x + c[i % n]));
-        expect(product(m, n, k, a, b, way, c)).to.deep.equal(way.relu ? biased.map((x) => (x < 0 ? 0 : x)) : biased);
-      }), { numRuns: 150 });
+        expectBits(product(m, n, k, a, b, way, c), way.relu ? biased.map((x) => (x < 0 ? 0 : x)) : biased);
+      }), { numRuns: 80 });
     });
 
     it('has the same bits whichever way it is computed: alone, as rows of a larger one, as few columns, on other threads', () => {
       fc.assert(fc.property(fc.integer({ min: 17, max: 300 }), side, side, ways, fc.nat(299), fc.nat(299), (m, n, k, { relu: _, ...way }, row, column) => {
         const [a, b] = [matrix(m, k, 15), matrix(k, n, 16)];
         const whole = product(m, n, k, a, b);
-        expect(Buffer.compare(bits(product(m, n, k, a, b, way)), bits(whole))).to.equal(0);
+        expectBits(product(m, n, k, a, b, way), whole);
         // A few rows go another way through the operator, and a column stands elsewhere in its panel.
         const first = row % m, rows = Math.min(m - first, 5), start = column % Math.max(n, 1), columns = n - start;
         const part = b.filter((_, i) => i % n >= start);
         const few = product(rows, columns, k, a.slice(first * k, (first + rows) * k), part, way.transA && way.transB ? {} : way);
-        expect(few).to.deep.equal(whole.slice(first * n, (first + rows) * n).filter((_, i) => i % n >= start));
-      }), { numRuns: 100 });
+        expectBits(few, whole.slice(first * n, (first + rows) * n).filter((_, i) => i % n >= start));
+      }), { numRuns: 60 });
     });
 
     it('gives the same bits again, in every order of the operands and on any number of threads', () => {
-      for (const [m, n, k] of [[10, 100, 300], [16, 515, 260], [5, 13, 50], [2, 777, 512], [128, 515, 784], [700, 130, 128], [17, 17, 5000]]) {
+      for (const [m, n, k] of [[10, 100, 300], [16, 515, 260], [5, 13, 50], [2, 777, 512], [128, 515, 784], [400, 130, 128], [17, 17, 3000]]) {
         const [a, b] = [matrix(m, k, 10), matrix(k, n, 11)];
-        const first = bits(product(m, n, k, a, b));
+        const first = product(m, n, k, a, b);
         for (const way of [{}, ...Object.values(WAYS)]) {
-          for (const threads of [1, 2, 3]) expect(Buffer.compare(bits(product(m, n, k, a, b, { ...way, threads })), first), `${m}x${n}x${k}`).to.equal(0);
+          for (const threads of [1, 2, 3]) expectBits(product(m, n, k, a, b, { ...way, threads }), first, `${m}x${n}x${k}`);
         }
       }
     });
