@@ -1,4 +1,5 @@
 /** Objects that are functions: modules and initialisers are called like functions, and are instances of classes. */
+import { TypeError } from '../runtime/errors.js';
 
 export type AnyFunction = (...args: any[]) => any;
 
@@ -9,7 +10,10 @@ export const isAsync = (f: unknown): boolean => f instanceof AsyncFunction;
 /** The instance is a function that runs its own `call`; the fields of subclasses, `#private` ones too, land on it. */
 class CallableBase {
   constructor() {
-    const self: any = (...args: any[]) => self.call(...args);
+    const self: any = (...args: any[]) => {
+      if (typeof self.call !== 'function') throw new TypeError(`${self.constructor.name} is called as a function, but has no method \`call\`: write one, or call its methods by name.`);
+      return self.call(...args);
+    };
     // A function's own `name` and `length` would hide those of the class.
     delete self.length;
     delete self.name;

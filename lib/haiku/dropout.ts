@@ -1,6 +1,7 @@
 import { isArray, numpy as jnp, random, type Array } from '../jax/index.js';
-import { ValueError } from '../runtime/errors.js';
+import { TypeError, ValueError } from '../runtime/errors.js';
 import { checkOptions } from '../runtime/options.js';
+import { describe } from './mappings.js';
 
 /** How `dropout` treats the axes. */
 export interface DropoutOptions {
@@ -25,6 +26,7 @@ export function dropout(rng: Array, rate: number | Array, x: Array, options?: Dr
     if (!(rate >= 0 && rate < 1)) throw new ValueError(`hk.dropout: rate must be in [0, 1), but got ${rate}.`);
     if (rate === 0) return x;
   }
+  if (!isArray(rng)) throw new TypeError(`hk.dropout: the first argument is a key, such as hk.nextRngKey(), but got ${describe(rng)}.`);
   const shape = [...x.shape];
   for (const dim of broadcastDims) {
     if (!(dim >= -shape.length && dim < shape.length)) throw new ValueError(`hk.dropout: Broadcast dimension does not exist. Got dimension ${dim} for shape [${x.shape}].`);

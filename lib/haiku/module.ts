@@ -157,14 +157,22 @@ function wrapPrototype(prototype: object, owner: Function): void {
 }
 wrapPrototype(ModuleBase.prototype, ModuleBase);
 
+const noSuper = (cls: Function, cause?: unknown): ValueError => new ValueError(
+  `Constructing an hk.Module without calling the super constructor is not supported: ${cls.name} gave no module; call super(name) in its constructor and return nothing.`, undefined, { cause });
+
 function construct(cls: Function, args: any[], run: (args: any[]) => object): object {
   const state: ModuleState = { module: undefined, methodName: 'constructor', args };
   return inScope(state, () => {
     let instance: object | undefined;
-    const origMethod = (...given: any[]) => (instance = run(given));
+    const origMethod = (...given: any[]) => {
+      try { return (instance = run(given)); } catch (error) {
+        if (error instanceof ReferenceError && /super constructor/i.test(error.message)) throw noSuper(cls, error);
+        throw error;
+      }
+    };
     intercepted(origMethod, args, () => ({ get module() { return state.module; }, methodName: 'constructor', origMethod, origClass: cls }));
     if (instance === undefined || instance !== state.module) {
-      throw new ValueError(`Constructing an hk.Module without calling the super constructor is not supported: ${cls.name} gave no module; call super(name) in its constructor and return nothing.`);
+      throw noSuper(cls);
     }
     return instance;
   });

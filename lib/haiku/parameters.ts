@@ -45,6 +45,10 @@ function contextOf(frame: Frame, module: string, name: string, shape: readonly n
 
 function checkShape(where: string, shape: unknown): void {
   if (!globalThis.Array.isArray(shape)) throw new TypeError(`${where}: the shape is a list of numbers ([] for a scalar), but got ${describe(shape)}.`);
+  for (const size of shape as unknown[]) {
+    const isSize = typeof size === 'number' ? Number.isInteger(size) && size >= 0 : typeof size === 'object' && size !== null;
+    if (!isSize) throw new TypeError(`${where}: the shape [${shape.map(String).join(', ')}] should have whole numbers only; a size may be missing where the module was made.`);
+  }
 }
 
 /**
@@ -60,10 +64,11 @@ function checkShape(where: string, shape: unknown): void {
  */
 export function getParameter(name: string, shape: readonly number[], options?: ValueOptions): Array {
   const frame = requireEffects('getParameter');
-  checkShape('hk.getParameter', shape);
+  checkShape(`hk.getParameter of '${name}'`, shape);
   const { dtype = 'float32', init } = checkOptions('hk.getParameter', options, ['dtype', 'init']);
   const module = pathOf(frame);
   const fullName = `${module}/${name}`;
+  if (init !== undefined && init !== null && typeof init !== 'function') throw new TypeError(`hk.getParameter: init of '${fullName}' must be a function (shape, dtype) → array, but got ${describe(init)}.`);
   const context = contextOf(frame, module, name, shape, dtype, init);
   let param: Array | undefined = frame.params.get(module)?.get(name);
 
@@ -112,7 +117,10 @@ export function getState(name: string, shape?: readonly number[], options?: Valu
   const context = contextOf(frame, module, name, shape, dtype, init);
   const pair = frame.state.get(module)?.get(name);
   if (pair && pair.current !== null && pair.current !== undefined) return read('state', pair.current, context);
-  if (!init) throw new ValueError(`No value for '${name}' in '${module}', perhaps set an init function? getState(name, shape, { init }).`);
+  if (!init) {
+    throw new ValueError(`No value for '${name}' in '${module}', perhaps set an init function? ${frame.frozen
+      ? 'Give apply the state that init returned, or' : 'A value must be set before it is read: for averages let init run with isTraining true, or'} getState(name, shape, { init }).`, 'MISSING_STATE');
+  }
   if (!shape) throw new ValueError(`Must provide shape and dtype to initialize '${name}' in '${module}': getState(name, shape, { dtype, init }).`);
   const value = create('state', shape, dtype, init, context);
   if (value !== DO_NOT_STORE) setInStore(frame.state, module, name, { initial: value, current: value });

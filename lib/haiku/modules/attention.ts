@@ -4,6 +4,7 @@ import { checkOptions } from '../../runtime/options.js';
 import { VarianceScaling } from '../initializers.js';
 import { Module, module, transparent, type ModuleOptions } from '../module.js';
 import type { Initializer } from '../types.js';
+import { asInput } from './layout.js';
 import { Linear } from './linear.js';
 
 export interface MultiHeadAttentionOptions extends ModuleOptions {
@@ -60,6 +61,7 @@ export class MultiHeadAttention extends Module<(query: Array, key: Array, value:
   }
 
   override call(query: Array, key: Array, value: Array, mask?: Array | null): Array {
+    for (const [name, x] of Object.entries({ query, key, value })) asInput('hk.MultiHeadAttention', name, x);
     const queries = this.project(query, this.keySize, 'query');
     const keys = this.project(key, this.keySize, 'key');
     const values = this.project(value, this.valueSize, 'value');
@@ -68,6 +70,7 @@ export class MultiHeadAttention extends Module<(query: Array, key: Array, value:
       if (mask.ndim !== logits.ndim) {
         throw new ValueError(`hk.MultiHeadAttention: Mask dimensionality ${mask.ndim} must match logits dimensionality ${logits.ndim}: it broadcasts to [${logits.shape}].`);
       }
+      if (!mask.shape.every((size, i) => size === 1 || String(size) === String(logits.shape[i]))) throw new ValueError(`hk.MultiHeadAttention: Mask of shape [${mask.shape}] does not broadcast to the logits [${logits.shape}].`);
       logits = jnp.where(mask, logits, -1e30);
     }
     const heads = jnp.einsum('...htT,...Thd->...thd', nn.softmax(logits), values);

@@ -5,7 +5,7 @@ import { checkOptions } from '../../runtime/options.js';
 import { Module, module, type ModuleOptions } from '../module.js';
 import { getParameter } from '../parameters.js';
 import type { Initializer } from '../types.js';
-import { checkGiven, checkInit, getChannelIndex } from './layout.js';
+import { asInput, checkGiven, checkInit, getChannelIndex } from './layout.js';
 import { ExponentialMovingAverage } from './moving-averages.js';
 
 export interface BatchNormOptions extends ModuleOptions {
@@ -107,7 +107,7 @@ export class BatchNorm extends Module<(inputs: Array, isTraining: boolean, scale
     checkGiven(where, 'scale', this.createScale, scale);
     checkGiven(where, 'offset', this.createOffset, offset);
 
-    const x = jnp.asarray(inputs);
+    const x = asInput(where, 'inputs', inputs);
     const { dtype, ndim } = x;
     const channel = this.channelIndex < 0 ? ndim - 1 : this.channelIndex;
     const axis = this.axis ?? x.shape.map((_, i) => i).filter((i) => i !== channel);

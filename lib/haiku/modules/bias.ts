@@ -5,6 +5,7 @@ import { checkOptions } from '../../runtime/options.js';
 import { Module, module, type ModuleOptions } from '../module.js';
 import { getParameter } from '../parameters.js';
 import type { Initializer } from '../types.js';
+import { asInput } from './layout.js';
 
 export interface BiasOptions extends ModuleOptions {
   /** The shape that inputs must have after the first axis; default any. */
@@ -57,7 +58,7 @@ export class Bias extends Module<(inputs: Array, multiplier?: Array | number) =>
   }
 
   override call(inputs: Array, multiplier?: Array | number): Array {
-    const x = jnp.asarray(inputs);
+    const x = asInput('hk.Bias', 'inputs', inputs);
     if (x.ndim < 2) throw new ValueError(`hk.Bias: Input must have rank 2 or more, but has shape [${x.shape}].`);
     const size = x.shape.slice(1);
     if (this.outputSize && (this.outputSize.length !== size.length || this.outputSize.some((s, i) => s !== size[i]))) {

@@ -2,7 +2,7 @@ import { numpy as jnp, type Array } from '../../jax/index.js';
 import { checkOptions } from '../../runtime/options.js';
 import { module, type ModuleOptions } from '../module.js';
 import { ConvND } from './conv.js';
-import { lstmStep, type LSTMState } from './lstm.js';
+import { checkState, lstmStep, type LSTMState } from './lstm.js';
 import { RNNCore, addBatch } from './recurrent.js';
 
 /**
@@ -26,7 +26,8 @@ class ConvNDLSTM extends RNNCore<LSTMState, Array, Array> {
 
   override call(inputs: Array, state: LSTMState): [Array, LSTMState] {
     const [fromInput, fromHidden] = ['input_to_hidden', 'hidden_to_hidden'].map((name) => new ConvND(this.numSpatialDims, 4 * this.outputChannels, this.kernelShape, { name }));
-    return lstmStep(fromInput(jnp.asarray(inputs)).add(fromHidden(jnp.asarray(state.hidden))), jnp.asarray(state.cell));
+    const { hidden, cell } = checkState(`hk.${this.constructor.name}`, state);
+    return lstmStep(fromInput(inputs).add(fromHidden(hidden)), cell);
   }
 
   override initialState(batchSize: number | null): LSTMState {

@@ -1,11 +1,10 @@
 /** Transposed convolutions: `ConvNDTranspose`, and its forms with one, two and three spatial dimensions. */
-import { lax, numpy as jnp, type Array } from '../../jax/index.js';
+import { lax, type Array } from '../../jax/index.js';
 import { ValueError } from '../../runtime/errors.js';
 import { checkOptions } from '../../runtime/options.js';
-import { Module, module } from '../module.js';
-import type { Initializer } from '../types.js';
-import { batched, checkSpatialDims, dimensionNumbers, product, weights, withBias, type ConvCallOptions, type ConvCommonOptions, type ConvFunction } from './conv.js';
-import { getChannelIndex, replicate, type PerAxis } from './layout.js';
+import { module } from '../module.js';
+import { ConvBase, batched, dimensionNumbers, product, weights, type ConvCallOptions, type ConvCommonOptions } from './conv.js';
+import { checkSize, replicate, type PerAxis } from './layout.js';
 import type { PadPair } from './padding.js';
 
 export interface ConvTransposeOptions extends ConvCommonOptions {
@@ -40,52 +39,33 @@ const COMMON = ['stride', 'outputShape', 'padding', 'withBias', 'wInit', 'bInit'
  * not come from this input or stands beside pairs of padding; TypeError for lists of the wrong length.
  */
 @module('conv_nd_transpose')
-export class ConvNDTranspose extends Module<ConvFunction> {
-  readonly numSpatialDims: number;
+export class ConvNDTranspose extends ConvBase {
   readonly outputChannels: number;
-  readonly kernelShape: readonly number[];
-  readonly stride: readonly number[];
   readonly outputShape: readonly number[] | undefined;
   readonly padding: string | readonly PadPair[];
-  readonly withBias: boolean;
-  readonly wInit: Initializer | undefined;
-  readonly bInit: Initializer;
-  readonly dataFormat: string;
-  readonly channelIndex: 1 | -1;
   readonly mask: Array | undefined;
 
   constructor(numSpatialDims: number, outputChannels: number, kernelShape: PerAxis, options?: ConvTransposeOptions) {
-    const { stride = 1, outputShape, padding = 'SAME', withBias = true, wInit, bInit = jnp.zeros, dataFormat = 'channels_last', mask, name }
-      = checkOptions('hk.ConvNDTranspose', options, COMMON);
-    super(name);
-    const where = `hk.${this.constructor.name}`;
-    checkSpatialDims(where, numSpatialDims);
-    this.numSpatialDims = numSpatialDims;
-    this.outputChannels = outputChannels;
-    this.kernelShape = replicate(where, 'kernelShape', kernelShape, numSpatialDims);
+    const { outputShape, padding = 'SAME', mask, ...common } = checkOptions('hk.ConvNDTranspose', options, COMMON);
+    super(numSpatialDims, kernelShape, common);
+    const { where } = this;
+    this.outputChannels = checkSize(where, 'outputChannels', outputChannels);
     this.outputShape = outputShape === undefined || outputShape === null ? undefined : replicate(where, 'outputShape', outputShape, numSpatialDims);
     if (this.outputShape && padding !== 'SAME' && padding !== 'VALID') throw new ValueError(`${where}: When specifying \`outputShape\`, ensure that padding is 'VALID' or 'SAME'.`);
-    this.stride = replicate(where, 'stride', stride, numSpatialDims);
     this.padding = padding;
-    this.withBias = withBias;
-    this.wInit = wInit;
-    this.bInit = bInit;
-    this.dataFormat = dataFormat;
-    this.channelIndex = getChannelIndex(dataFormat);
     this.mask = mask;
   }
 
   override call(inputs: Array, options?: ConvCallOptions): Array {
-    const where = `hk.${this.constructor.name}`;
-    checkOptions(`${where}.call`, options, ['precision']);
-    const { numSpatialDims, channelIndex, outputChannels, kernelShape, stride, padding, outputShape } = this;
+    checkOptions(`${this.where}.call`, options, ['precision']);
+    const { where, numSpatialDims, channelIndex, outputChannels, kernelShape, stride, padding, outputShape } = this;
     return batched(where, inputs, numSpatialDims, (x) => {
       const channels = x.shape.at(channelIndex)!;
       const w = weights(where, [...kernelShape, outputChannels, channels], x, product(kernelShape) * channels, this.wInit, this.mask);
       const space = channelIndex === 1 ? x.shape.slice(2) : x.shape.slice(1, -1);
       const pads = outputShape ? space.map((size, i) => adjustedPadding(where, size, outputShape[i], kernelShape[i], stride[i], padding as string)) : padding;
       const out = lax.convTranspose(x, w, stride, pads, { dimensionNumbers: dimensionNumbers(numSpatialDims, channelIndex, 'HWOI') });
-      return this.withBias ? withBias(out, outputChannels, numSpatialDims, channelIndex, this.bInit) : out;
+      return this.biased(out, outputChannels);
     });
   }
 }

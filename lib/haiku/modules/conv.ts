@@ -6,7 +6,7 @@ import { TruncatedNormal } from '../initializers.js';
 import { Module, module, type ModuleOptions } from '../module.js';
 import { getParameter } from '../parameters.js';
 import type { Initializer } from '../types.js';
-import { getChannelIndex, replicate, type PerAxis } from './layout.js';
+import { asInput, checkSize, getChannelIndex, replicate, type PerAxis } from './layout.js';
 import { createFromPadfn, createFromTuple, isPadfn, type PadFn, type PadPair } from './padding.js';
 
 export interface ConvCallOptions {
@@ -50,13 +50,9 @@ export function dimensionNumbers(spatialDims: number, channelIndex: 1 | -1, kern
 
 export const product = (sizes: readonly number[]): number => sizes.reduce((total, size) => total * size, 1);
 
-export function checkSpatialDims(where: string, spatialDims: number): void {
-  if (!(Number.isInteger(spatialDims) && spatialDims > 0)) throw new ValueError(`${where}: We only support convolution operations for \`numSpatialDims\` greater than 0, received ${spatialDims}.`);
-}
-
 /** Calls `f` with a batched input; takes the batch axis away again where there was none. */
 export function batched(where: string, inputs: Array, spatialDims: number, f: (x: Array) => Array): Array {
-  const x = jnp.asarray(inputs);
+  const x = asInput(where, 'inputs', inputs);
   if (x.ndim === spatialDims + 2) return f(x);
   if (x.ndim !== spatialDims + 1) throw new ValueError(`${where}: Input needs to have rank ${spatialDims + 1} (unbatched) or ${spatialDims + 2}, but it has shape [${x.shape}].`);
   return jnp.squeeze(f(jnp.expandDims(x, 0)), { axis: 0 });
@@ -71,10 +67,39 @@ export function weights(where: string, shape: number[], x: Array, fanIn: number,
   return mask ? w.mul(mask) : w;
 }
 
-/** The parameter `b`, in a shape that broadcasts over the output. */
-export function withBias(out: Array, channels: number, spatialDims: number, channelIndex: 1 | -1, bInit: Initializer): Array {
-  const shape = channelIndex === -1 ? [channels] : [channels, ...globalThis.Array.from({ length: spatialDims }, () => 1)];
-  return out.add(getParameter('b', shape, { dtype: out.dtype, init: bInit }));
+/** What every convolution has: a kernel's shape, strides, a bias. It has no path of its own, so it needs no decorator. */
+export abstract class ConvBase extends Module<ConvFunction> {
+  protected readonly where: string;
+  readonly numSpatialDims: number;
+  readonly kernelShape: readonly number[];
+  readonly stride: readonly number[];
+  readonly withBias: boolean;
+  readonly wInit: Initializer | undefined;
+  readonly bInit: Initializer;
+  readonly dataFormat: string;
+  readonly channelIndex: 1 | -1;
+
+  constructor(numSpatialDims: number, kernelShape: PerAxis, { stride = 1, withBias = true, wInit, bInit, dataFormat = 'channels_last', name }: Omit<ConvCommonOptions, 'mask'>) {
+    super(name);
+    this.where = `hk.${this.constructor.name}`;
+    if (!(Number.isInteger(numSpatialDims) && numSpatialDims > 0)) throw new ValueError(`${this.where}: We only support convolution operations for \`numSpatialDims\` greater than 0, received ${numSpatialDims}.`);
+    this.numSpatialDims = numSpatialDims;
+    this.kernelShape = replicate(this.where, 'kernelShape', kernelShape, numSpatialDims);
+    for (const size of this.kernelShape) checkSize(this.where, 'kernelShape', size);
+    this.stride = replicate(this.where, 'stride', stride, numSpatialDims);
+    this.withBias = withBias;
+    this.wInit = wInit;
+    this.bInit = bInit ?? jnp.zeros;
+    this.dataFormat = dataFormat;
+    this.channelIndex = getChannelIndex(dataFormat);
+  }
+
+  /** Adds the parameter `b`, in a shape that broadcasts over the output. */
+  protected biased(out: Array, channels: number): Array {
+    if (!this.withBias) return out;
+    const shape = this.channelIndex === -1 ? [channels] : [channels, ...this.kernelShape.map(() => 1)];
+    return out.add(getParameter('b', shape, { dtype: out.dtype, init: this.bInit }));
+  }
 }
 
 const COMMON = ['stride', 'rate', 'padding', 'withBias', 'wInit', 'bInit', 'dataFormat', 'mask', 'featureGroupCount', 'name'] as const;
@@ -91,37 +116,18 @@ const COMMON = ['stride', 'rate', 'padding', 'withBias', 'wInit', 'bInit', 'data
  * weights' shape; TypeError for lists of the wrong length.
  */
 @module('conv_nd')
-export class ConvND extends Module<ConvFunction> {
-  readonly numSpatialDims: number;
+export class ConvND extends ConvBase {
   readonly outputChannels: number;
-  readonly kernelShape: readonly number[];
-  readonly stride: readonly number[];
   readonly kernelDilation: readonly number[];
   readonly padding: string | readonly PadPair[];
-  readonly withBias: boolean;
-  readonly wInit: Initializer | undefined;
-  readonly bInit: Initializer;
-  readonly dataFormat: string;
-  readonly channelIndex: 1 | -1;
   readonly mask: Array | undefined;
   readonly featureGroupCount: number;
 
   constructor(numSpatialDims: number, outputChannels: number, kernelShape: PerAxis, options?: ConvOptions) {
-    const { stride = 1, rate = 1, padding = 'SAME', withBias = true, wInit, bInit = jnp.zeros, dataFormat = 'channels_last', mask, featureGroupCount = 1, name }
-      = checkOptions('hk.ConvND', options, COMMON);
-    super(name);
-    const where = `hk.${this.constructor.name}`;
-    checkSpatialDims(where, numSpatialDims);
-    this.numSpatialDims = numSpatialDims;
-    this.outputChannels = outputChannels;
-    this.kernelShape = replicate(where, 'kernelShape', kernelShape, numSpatialDims);
-    this.stride = replicate(where, 'stride', stride, numSpatialDims);
-    this.kernelDilation = replicate(where, 'rate', rate, numSpatialDims);
-    this.withBias = withBias;
-    this.wInit = wInit;
-    this.bInit = bInit;
-    this.dataFormat = dataFormat;
-    this.channelIndex = getChannelIndex(dataFormat);
+    const { rate = 1, padding = 'SAME', mask, featureGroupCount = 1, ...common } = checkOptions('hk.ConvND', options, COMMON);
+    super(numSpatialDims, kernelShape, common);
+    this.outputChannels = checkSize(this.where, 'outputChannels', outputChannels);
+    this.kernelDilation = replicate(this.where, 'rate', rate, numSpatialDims);
     this.mask = mask;
     this.featureGroupCount = featureGroupCount;
     this.padding = typeof padding === 'string' ? padding.toUpperCase()
@@ -129,9 +135,8 @@ export class ConvND extends Module<ConvFunction> {
   }
 
   override call(inputs: Array, options?: ConvCallOptions): Array {
-    const where = `hk.${this.constructor.name}`;
+    const { where, numSpatialDims, channelIndex, outputChannels, featureGroupCount } = this;
     checkOptions(`${where}.call`, options, ['precision']);
-    const { numSpatialDims, channelIndex, outputChannels, featureGroupCount } = this;
     return batched(where, inputs, numSpatialDims, (x) => {
       const channels = x.shape.at(channelIndex)!;
       if (channels % featureGroupCount !== 0) throw new ValueError(`${where}: The input's ${channels} channels should be a multiple of featureGroupCount, ${featureGroupCount}.`);
@@ -139,7 +144,7 @@ export class ConvND extends Module<ConvFunction> {
       const w = weights(where, shape, x, product(shape.slice(0, -1)), this.wInit, this.mask);
       const out = lax.convGeneralDilated(x, w, this.stride, this.padding,
         { rhsDilation: this.kernelDilation, dimensionNumbers: dimensionNumbers(numSpatialDims, channelIndex, 'HWIO'), featureGroupCount });
-      return this.withBias ? withBias(out, outputChannels, numSpatialDims, channelIndex, this.bInit) : out;
+      return this.biased(out, outputChannels);
     });
   }
 }

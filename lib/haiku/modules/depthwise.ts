@@ -1,11 +1,11 @@
 /** Depthwise convolutions: every channel by itself. */
-import { lax, numpy as jnp, type Array } from '../../jax/index.js';
+import { lax, type Array } from '../../jax/index.js';
 import { ValueError } from '../../runtime/errors.js';
 import { checkOptions } from '../../runtime/options.js';
 import { Module, module, type ModuleOptions } from '../module.js';
 import type { Initializer } from '../types.js';
-import { dimensionNumbers, product, weights, withBias } from './conv.js';
-import { getChannelIndex, replicate, type PerAxis } from './layout.js';
+import { ConvBase, dimensionNumbers, product, weights } from './conv.js';
+import { asInput, checkSize, replicate, type PerAxis } from './layout.js';
 import type { PadPair } from './padding.js';
 
 export interface SeparableDepthwiseConvOptions extends ModuleOptions {
@@ -36,48 +36,30 @@ const COMMON = ['stride', 'rate', 'padding', 'withBias', 'wInit', 'bInit', 'data
  * @throws ValueError for an input of another rank; TypeError for lists of the wrong length.
  */
 @module('depthwise_conv_nd')
-export class DepthwiseConvND extends Module<(inputs: Array) => Array> {
-  readonly numSpatialDims: number;
+export class DepthwiseConvND extends ConvBase {
   readonly channelMultiplier: number;
-  readonly kernelShape: readonly number[];
-  readonly stride: readonly number[];
   readonly kernelDilation: readonly number[];
   readonly padding: string | readonly PadPair[];
-  readonly withBias: boolean;
-  readonly wInit: Initializer | undefined;
-  readonly bInit: Initializer;
-  readonly dataFormat: string;
-  readonly channelIndex: 1 | -1;
 
   constructor(channelMultiplier: number, kernelShape: PerAxis, numSpatialDims: number, dataFormat: string, options?: Omit<DepthwiseConvOptions, 'dataFormat'>) {
-    const { stride = 1, rate = 1, padding = 'SAME', withBias = true, wInit, bInit = jnp.zeros, name }
+    const { rate = 1, padding = 'SAME', ...common }
       = checkOptions<Omit<DepthwiseConvOptions, 'dataFormat'>>('hk.DepthwiseConvND', options, ['stride', 'rate', 'padding', 'withBias', 'wInit', 'bInit', 'name']);
-    super(name);
-    const where = `hk.${this.constructor.name}`;
-    this.numSpatialDims = numSpatialDims;
-    this.channelMultiplier = channelMultiplier;
-    this.kernelShape = replicate(where, 'kernelShape', kernelShape, numSpatialDims);
-    this.stride = replicate(where, 'stride', stride, numSpatialDims);
-    this.kernelDilation = replicate(where, 'rate', rate, numSpatialDims);
+    super(numSpatialDims, kernelShape, { ...common, dataFormat });
+    this.channelMultiplier = checkSize(this.where, 'channelMultiplier', channelMultiplier);
+    this.kernelDilation = replicate(this.where, 'rate', rate, numSpatialDims);
     this.padding = padding;
-    this.withBias = withBias;
-    this.wInit = wInit;
-    this.bInit = bInit;
-    this.dataFormat = dataFormat;
-    this.channelIndex = getChannelIndex(dataFormat);
   }
 
   override call(inputs: Array): Array {
-    const where = `hk.${this.constructor.name}`;
-    const x = jnp.asarray(inputs);
-    const { numSpatialDims, channelIndex, kernelShape } = this;
+    const { where, numSpatialDims, channelIndex, kernelShape } = this;
+    const x = asInput(where, 'inputs', inputs);
     if (x.ndim !== numSpatialDims + 2) throw new ValueError(`${where}: Input needs to have rank ${numSpatialDims + 2}, but it has shape [${x.shape}].`);
     const channels = x.shape.at(channelIndex)!;
     const outputs = this.channelMultiplier * channels;
     const w = weights(where, [...kernelShape, 1, outputs], x, product(kernelShape), this.wInit);
     const out = lax.convGeneralDilated(x, w, this.stride, this.padding,
       { rhsDilation: this.kernelDilation, dimensionNumbers: dimensionNumbers(numSpatialDims, channelIndex, 'HWIO'), featureGroupCount: channels });
-    return this.withBias ? withBias(out, outputs, numSpatialDims, channelIndex, this.bInit) : out;
+    return this.biased(out, outputs);
   }
 }
 

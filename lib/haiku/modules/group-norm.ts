@@ -6,7 +6,7 @@ import { Module, module, type ModuleOptions } from '../module.js';
 import { getParameter } from '../parameters.js';
 import type { Initializer } from '../types.js';
 import { checkAxes, resolveAxes, type Axes } from './layer-norm.js';
-import { checkGiven, checkInit, getChannelIndex } from './layout.js';
+import { asInput, checkGiven, checkInit, getChannelIndex } from './layout.js';
 
 export interface GroupNormOptions extends ModuleOptions {
   /** The axes that are averaged over, beside the channels of a group; default all but the first. */
@@ -70,7 +70,7 @@ export class GroupNorm extends Module<(x: Array, scale?: Array, offset?: Array) 
 
   override call(inputs: Array, scale?: Array, offset?: Array): Array {
     const where = 'hk.GroupNorm';
-    const x = jnp.asarray(inputs);
+    const x = asInput('hk.GroupNorm', 'inputs', inputs);
     const known = this.#grouping;
     if (known && known.inputShape.length !== x.ndim) throw new ValueError(`${where}: The rank of the inputs cannot change between calls: it was ${known.inputShape.length}, and is ${x.ndim}.`);
     checkGiven(where, 'scale', this.createScale, scale);

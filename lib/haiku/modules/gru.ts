@@ -5,6 +5,7 @@ import { VarianceScaling } from '../initializers.js';
 import { module, type ModuleOptions } from '../module.js';
 import { getParameter } from '../parameters.js';
 import type { Initializer } from '../types.js';
+import { asInput } from './layout.js';
 import { RNNCore, addBatch } from './recurrent.js';
 
 export interface GRUOptions extends ModuleOptions {
@@ -38,7 +39,7 @@ export class GRU extends RNNCore<Array, Array, Array> {
   }
 
   override call(inputs: Array, state: Array): [Array, Array] {
-    const [x, h] = [jnp.asarray(inputs), jnp.asarray(state)];
+    const [x, h] = [asInput('hk.GRU', 'inputs', inputs), asInput('hk.GRU', 'the state', state)];
     if (x.ndim !== 1 && x.ndim !== 2) throw new ValueError(`hk.GRU: GRU input must be rank-1 or rank-2, but has the shape [${x.shape}]; unroll sequences with hk.dynamicUnroll.`);
     const { hiddenSize: size } = this;
     const { dtype } = x;

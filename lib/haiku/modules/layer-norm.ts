@@ -5,7 +5,7 @@ import { checkOptions } from '../../runtime/options.js';
 import { Module, module, type ModuleOptions } from '../module.js';
 import { getParameter } from '../parameters.js';
 import type { Initializer } from '../types.js';
-import { checkGiven, checkInit, getChannelIndex } from './layout.js';
+import { asInput, checkGiven, checkInit, getChannelIndex } from './layout.js';
 
 /** One axis, several, or a range of them as Python's `start:stop:step`. */
 export type Axes = number | readonly number[] | jnp.Range;
@@ -98,7 +98,7 @@ export class LayerNorm extends Module<(inputs: Array, scale?: Array, offset?: Ar
     const where = `hk.${this.constructor.name}`;
     checkGiven(where, 'scale', this.createScale, scale);
     checkGiven(where, 'offset', this.createOffset, offset);
-    const x = jnp.asarray(inputs);
+    const x = asInput(`hk.${this.constructor.name}`, 'inputs', inputs);
     const axis = resolveAxes(where, this.axis, x.ndim);
     const mean = jnp.mean(x, { axis, keepdims: true });
     const variance = this.useFastVariance ? jnp.mean(jnp.square(x), { axis, keepdims: true }).sub(jnp.square(mean)) : jnp.var(x, { axis, keepdims: true });

@@ -1,5 +1,7 @@
 /** What the layers share about their arguments: sizes for every spatial axis, and where the channels are. */
+import { numpy as jnp, type Array } from '../../jax/index.js';
 import { TypeError, ValueError } from '../../runtime/errors.js';
+import { describe } from '../mappings.js';
 import type { Initializer } from '../types.js';
 
 /** One for all spatial axes, or one for each. */
@@ -17,6 +19,19 @@ export function replicate<T>(where: string, what: string, value: PerAxis<T>, n: 
   return [...list];
 }
 
+/** A size that a module was given. @throws TypeError for what is no whole number from 0 on. */
+export function checkSize(where: string, what: string, size: number): number {
+  if (typeof size === 'number' && !(Number.isInteger(size) && size >= 0)) throw new TypeError(`${where}: ${what} must be a whole number, but got ${size}.`);
+  if (typeof size !== 'number' && (typeof size !== 'object' || size === null || !('factor' in size))) throw new TypeError(`${where}: ${what} must be a whole number, but got ${describe(size)}.`);
+  return size;
+}
+
+/** An argument of a call as an array. @throws TypeError where it was left out. */
+export function asInput(where: string, what: string, x: Array): Array {
+  if (x === undefined || x === null) throw new TypeError(`${where}: ${what} must be an array, but got ${x}.`);
+  return jnp.asarray(x);
+}
+
 const CHANNELS_FIRST = /^(channels_first|NC[^C]*)$/;
 const CHANNELS_LAST = /^(channels_last|N[^C]*C|(BT|TB)[^D]*D)$/;
 
@@ -31,9 +46,10 @@ export function getChannelIndex(dataFormat: string): 1 | -1 {
   throw new ValueError(`hk.getChannelIndex: Unable to extract channel information from '${dataFormat}'; valid data formats are spatial (NCHW, NHWC), sequential (BTHWD), 'channels_first' and 'channels_last'.`);
 }
 
-/** Refuses an initialiser of what is not created. */
+/** Refuses an initialiser of what is not created, and a flag that is none. */
 export function checkInit(where: string, what: 'scale' | 'offset', create: boolean, init: Initializer | undefined): void {
   const flag = what === 'scale' ? 'createScale' : 'createOffset';
+  if (typeof create !== 'boolean') throw new TypeError(`${where}: ${flag} must be true or false, but got ${describe(create)}.`);
   if (!create && init) throw new ValueError(`${where}: Cannot set \`${what}Init\` if \`${flag}\` is false.`);
 }
 

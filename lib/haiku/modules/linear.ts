@@ -5,6 +5,7 @@ import { TruncatedNormal } from '../initializers.js';
 import { Module, module, type ModuleOptions } from '../module.js';
 import { getParameter } from '../parameters.js';
 import type { Initializer } from '../types.js';
+import { asInput, checkSize } from './layout.js';
 
 export interface LinearOptions extends ModuleOptions {
   /** Default true. */
@@ -36,7 +37,7 @@ export class Linear extends Module<(inputs: Array) => Array> {
   constructor(outputSize: number, options?: LinearOptions) {
     const { withBias = true, wInit, bInit = jnp.zeros, name } = checkOptions('hk.Linear', options, ['withBias', 'wInit', 'bInit', 'name']);
     super(name);
-    this.outputSize = outputSize;
+    this.outputSize = checkSize('hk.Linear', 'outputSize', outputSize);
     this.withBias = withBias;
     this.wInit = wInit;
     this.bInit = bInit;
@@ -44,7 +45,7 @@ export class Linear extends Module<(inputs: Array) => Array> {
   }
 
   override call(inputs: Array): Array {
-    const x = jnp.asarray(inputs);
+    const x = asInput('hk.Linear', 'inputs', inputs);
     if (x.ndim === 0) throw new ValueError('hk.Linear: Input must not be scalar; give it at least one axis, […, in].');
     const inputSize = x.shape.at(-1)!;
     this.inputSize = inputSize;

@@ -1,7 +1,9 @@
 import { nn, numpy as jnp, type Array } from '../../jax/index.js';
-import { ValueError } from '../../runtime/errors.js';
+import { TypeError, ValueError } from '../../runtime/errors.js';
 import { checkOptions } from '../../runtime/options.js';
+import { describe } from '../mappings.js';
 import { module, type ModuleOptions } from '../module.js';
+import { asInput } from './layout.js';
 import { Linear } from './linear.js';
 import { RNNCore, addBatch } from './recurrent.js';
 
@@ -9,6 +11,12 @@ import { RNNCore, addBatch } from './recurrent.js';
 export interface LSTMState { hidden: Array; cell: Array }
 /** A plain object of both. */
 export const LSTMState = (hidden: Array, cell: Array): LSTMState => ({ hidden, cell });
+
+/** A state as arrays. @throws TypeError for what is none. */
+export function checkState(where: string, state: LSTMState): LSTMState {
+  if (!state?.hidden || !state.cell) throw new TypeError(`${where}: the state must be { hidden, cell }, as initialState(batchSize) makes it, but got ${describe(state)}.`);
+  return { hidden: jnp.asarray(state.hidden), cell: jnp.asarray(state.cell) };
+}
 
 /** One step from the gates, in the order i, g, f, o along the last axis: `c = σ(f + 1)·c + σ(i)·tanh(g)`, `h = σ(o)·tanh(c)`. */
 export function lstmStep(gates: Array, cell: Array): [Array, LSTMState] {
@@ -38,9 +46,10 @@ export class LSTM extends RNNCore<LSTMState, Array, Array> {
   }
 
   override call(inputs: Array, state: LSTMState): [Array, LSTMState] {
-    const x = jnp.asarray(inputs);
+    const x = asInput('hk.LSTM', 'inputs', inputs);
     if (x.ndim !== 1 && x.ndim !== 2) throw new ValueError(`hk.LSTM: LSTM input must be rank-1 or rank-2, but has the shape [${x.shape}]; unroll sequences with hk.dynamicUnroll.`);
-    return lstmStep(new Linear(4 * this.hiddenSize)(jnp.concatenate([x, state.hidden], { axis: -1 })), jnp.asarray(state.cell));
+    const { hidden, cell } = checkState('hk.LSTM', state);
+    return lstmStep(new Linear(4 * this.hiddenSize)(jnp.concatenate([x, hidden], { axis: -1 })), cell);
   }
 
   override initialState(batchSize: number | null): LSTMState {

@@ -2,6 +2,7 @@
 import { nn, numpy as jnp, tree, type Array } from '../../jax/index.js';
 import { checkOptions } from '../../runtime/options.js';
 import { Module, module, type ModuleOptions } from '../module.js';
+import { asInput } from './layout.js';
 import { Linear } from './linear.js';
 
 /**
@@ -41,7 +42,7 @@ export class VanillaRNN extends RNNCore<Array, Array, Array> {
   override call(inputs: Array, state: Array): [Array, Array] {
     const inputToHidden = new Linear(this.hiddenSize);
     const hiddenToHidden = new Linear(this.hiddenSize, { withBias: this.doubleBias });
-    const out = nn.relu(inputToHidden(inputs).add(hiddenToHidden(state)));
+    const out = nn.relu(inputToHidden(asInput('hk.VanillaRNN', 'inputs', inputs)).add(hiddenToHidden(asInput('hk.VanillaRNN', 'the state', state))));
     return [out, out];
   }
 

@@ -1,9 +1,10 @@
 /** Changes of shape that keep the leading axes. */
 import { dims } from '../../jax/dims.js';
-import { numpy as jnp, type Array } from '../../jax/index.js';
+import type { Array } from '../../jax/index.js';
 import { ValueError } from '../../runtime/errors.js';
 import { checkOptions } from '../../runtime/options.js';
 import { Module, module, type ModuleOptions } from '../module.js';
+import { asInput } from './layout.js';
 
 export interface ReshapeOptions extends ModuleOptions {
   /** How many leading axes stay as they are; negative, how many trailing ones are reshaped. Default 1. */
@@ -34,11 +35,15 @@ export class Reshape extends Module<(inputs: Array) => Array> {
   }
 
   override call(inputs: Array): Array {
-    const x = jnp.asarray(inputs);
+    const x = asInput(`hk.${this.constructor.name}`, 'inputs', inputs);
     const { outputShape, preserveDims } = this;
     if (x.ndim <= preserveDims) return x;
     // Not left to reshape: it could not tell the size where a leading axis is empty.
-    const rest = () => dims.div(dims.size(x.shape.slice(preserveDims)), dims.size(outputShape.filter((size) => size !== -1)));
+    const [all, known] = [dims.size(x.shape.slice(preserveDims)), dims.size(outputShape.filter((size) => size !== -1))];
+    const rest = () => {
+      if (typeof all === 'number' && typeof known === 'number' && all % known !== 0) throw new ValueError(`hk.${this.constructor.name}: the ${all} elements that [${x.shape}] has after ${preserveDims} preserved axes do not make [${outputShape}].`);
+      return dims.div(all, known);
+    };
     return x.reshape([...x.shape.slice(0, preserveDims), ...outputShape.map((size) => (size === -1 ? rest() : size))]);
   }
 }

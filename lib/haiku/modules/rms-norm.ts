@@ -5,7 +5,7 @@ import { Module, module, type ModuleOptions } from '../module.js';
 import { getParameter } from '../parameters.js';
 import type { Initializer } from '../types.js';
 import { checkAxes, paramShape, resolveAxes, type Axes } from './layer-norm.js';
-import { checkInit } from './layout.js';
+import { asInput, checkInit } from './layout.js';
 
 export interface RMSNormOptions extends ModuleOptions {
   /** Added to the mean square; default 1e-5. */
@@ -45,7 +45,7 @@ export class RMSNorm extends Module<(inputs: Array) => Array> {
 
   override call(inputs: Array): Array {
     const where = 'hk.RMSNorm';
-    const x = jnp.asarray(inputs);
+    const x = asInput('hk.RMSNorm', 'inputs', inputs);
     const axis = resolveAxes(where, this.axis, x.ndim);
     const shape = paramShape(x, resolveAxes(where, this.paramAxis, x.ndim));
     const scaled = this.createScale ? x.mul(getParameter('scale', shape, { dtype: x.dtype, init: this.scaleInit })) : x;

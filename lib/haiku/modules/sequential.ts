@@ -1,5 +1,7 @@
+import { TypeError } from '../../runtime/errors.js';
 import { checkOptions } from '../../runtime/options.js';
 import type { AnyFunction } from '../callable.js';
+import { describe } from '../mappings.js';
 import { Module, module, type ModuleOptions } from '../module.js';
 
 /**
@@ -16,7 +18,10 @@ export class Sequential extends Module<(inputs: any, ...args: any[]) => any> {
 
   constructor(layers: Iterable<AnyFunction>, options?: ModuleOptions) {
     super(checkOptions('hk.Sequential', options, ['name']).name);
-    this.layers = [...layers];
+    const list = typeof (layers as { [Symbol.iterator]?: unknown } | undefined)?.[Symbol.iterator] === 'function' ? [...layers] : undefined;
+    const wrong = list ? list.findIndex((layer) => typeof layer !== 'function') : -1;
+    if (!list || wrong >= 0) throw new TypeError(`hk.Sequential: layers must be a list of functions or modules, but ${list ? `layer ${wrong} is ${describe(list[wrong])}` : `got ${describe(layers)}`}.`);
+    this.layers = list;
   }
 
   override call(inputs: any, ...args: any[]): any {

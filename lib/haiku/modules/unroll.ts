@@ -1,8 +1,9 @@
 /** Running a core over a sequence. */
 import { lax, numpy as jnp, tree, type Array } from '../../jax/index.js';
-import { ValueError } from '../../runtime/errors.js';
+import { TypeError, ValueError } from '../../runtime/errors.js';
 import { checkOptions } from '../../runtime/options.js';
 import { frames } from '../context.js';
+import { describe } from '../mappings.js';
 import { scan } from '../stateful.js';
 
 /** Anything that is called as a core is. */
@@ -36,11 +37,17 @@ export function staticUnroll<State>(core: Core<State>, inputSequence: any, initi
   const outputs: any[] = [];
   let state = initialState;
   for (let t = 0; t < steps; t++) {
-    const [out, next] = core(tree.map(at(t), inputSequence), state);
+    const [out, next] = pairOf<State>('hk.staticUnroll', core(tree.map(at(t), inputSequence), state));
     outputs.push(out);
     state = next;
   }
   return [tree.map((...ys: Array[]) => jnp.stack(ys, { axis }), outputs[0], ...outputs.slice(1)), state];
+}
+
+/** What a core returned. An array could be taken apart too, row by row. */
+function pairOf<State>(where: string, result: unknown): [outputs: any, state: State] {
+  if (!globalThis.Array.isArray(result) || result.length !== 2) throw new TypeError(`${where}: a core must return [outputs, state], but this one returned ${describe(result)}.`);
+  return result as [any, State];
 }
 
 const swapBatchTime = (xs: any): any => tree.map((x: Array) => jnp.swapaxes(x, 0, 1), xs);
@@ -54,7 +61,7 @@ export function dynamicUnroll<State>(core: Core<State>, inputSequence: any, init
   const { timeMajor = true, reverse = false, returnAllStates = false, unroll = 1 }
     = checkOptions('hk.dynamicUnroll', options, ['timeMajor', 'reverse', 'returnAllStates', 'unroll']);
   const step = (state: State, inputs: any): [any, any] => {
-    const [outputs, next] = core(inputs, state);
+    const [outputs, next] = pairOf<State>('hk.dynamicUnroll', core(inputs, state));
     return [next, returnAllStates ? [outputs, next] : outputs];
   };
   const run = frames.top ? scan : lax.scan;

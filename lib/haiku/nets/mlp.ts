@@ -1,7 +1,8 @@
 import { nn, type Array } from '../../jax/index.js';
-import { ValueError } from '../../runtime/errors.js';
+import { TypeError, ValueError } from '../../runtime/errors.js';
 import { checkOptions } from '../../runtime/options.js';
 import { dropout } from '../dropout.js';
+import { describe } from '../mappings.js';
 import { Module, module, type ModuleOptions } from '../module.js';
 import { Linear } from '../modules/linear.js';
 import { PRNGSequence } from '../rng.js';
@@ -57,6 +58,7 @@ export class MLP extends Module<(inputs: Array, options?: MLPCallOptions) => Arr
     this.bInit = bInit;
     this.activation = activation;
     this.activateFinal = activateFinal;
+    if (typeof (outputSizes as { [Symbol.iterator]?: unknown } | undefined)?.[Symbol.iterator] !== 'function') throw new TypeError(`hk.nets.MLP: outputSizes must be a list of whole numbers, but got ${describe(outputSizes)}.`);
     const sizes = [...outputSizes];
     this.layers = sizes.map((size, i) => new Linear(size, { wInit, bInit, withBias, name: `linear_${i}` }));
     this.outputSize = sizes.at(-1);

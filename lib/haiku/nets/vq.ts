@@ -5,6 +5,7 @@ import { TypeError, ValueError } from '../../runtime/errors.js';
 import { checkOptions } from '../../runtime/options.js';
 import { VarianceScaling } from '../initializers.js';
 import { Module, module, type ModuleOptions } from '../module.js';
+import { asInput } from '../modules/layout.js';
 import { ExponentialMovingAverage } from '../modules/moving-averages.js';
 import { getParameter, getState, setState } from '../parameters.js';
 
@@ -95,7 +96,7 @@ export class VectorQuantizer extends Module<(inputs: Array, isTraining: boolean)
   override call(inputs: Array, isTraining: boolean): Quantized {
     const where = 'hk.nets.VectorQuantizer';
     checkTraining(where, isTraining);
-    const x = jnp.asarray(inputs);
+    const x = asInput('hk.nets.VectorQuantizer', 'inputs', inputs);
     const { distances, encodings, encodingIndices } = nearest(where, x, this.embeddings, this.embeddings);
     const quantized = this.quantize(encodingIndices);
     const loss = meanSquare(quantized.sub(stopGradient(x))).add(meanSquare(stopGradient(quantized).sub(x)).mul(this.commitmentCost));
@@ -163,7 +164,7 @@ export class VectorQuantizerEMA extends Module<(inputs: Array, isTraining: boole
   override call(inputs: Array, isTraining: boolean): Quantized {
     const where = 'hk.nets.VectorQuantizerEMA';
     checkTraining(where, isTraining);
-    const x = jnp.asarray(inputs);
+    const x = asInput('hk.nets.VectorQuantizerEMA', 'inputs', inputs);
     const { flat, distances, encodings, encodingIndices } = nearest(where, x, this.embeddings);
     const quantized = this.quantize(encodingIndices);
     if (isTraining) this.#update(flat, encodings);

@@ -1,0 +1,61 @@
+/** What a user gets wrong: one sentence each, that names the thing, what was expected, and what was given. */
+import * as hk from '../../lib/index.js';
+import { jit, numpy as jnp, type Array } from '../../lib/jax/index.js';
+import { inInit, refused } from './helpers.js';
+
+const x = jnp.ones([4, 3]);
+const image = jnp.ones([1, 5, 5, 1]);
+const wrong = (value: unknown): any => value;
+const mlp = hk.transform((v: Array) => new hk.nets.MLP([5, 2])(v));
+const norm = hk.transformWithState((v: Array, isTraining: boolean) => new hk.BatchNorm(true, true, 0.9)(v, isTraining));
+const [normParams, normState] = norm.init(1, x, true);
+const params = mlp.init(1, x);
+
+/** Each runs in an `init` of its own. */
+const CASES: [what: string, f: () => unknown, name: string, message: RegExp][] = [
+  ['a size left out', () => new hk.Linear(wrong(undefined)), 'TypeError', /hk\.Linear: outputSize must be a whole number, but got undefined/],
+  ['a size as text', () => new hk.Linear(wrong('3')), 'TypeError', /outputSize must be a whole number, but got string '3'/],
+  ['a negative size', () => new hk.Conv2D(-1, 3), 'TypeError', /hk\.Conv2D: outputChannels must be a whole number, but got -1/],
+  ['a kernel left out', () => new hk.Conv2D(3, wrong(undefined)), 'TypeError', /hk\.Conv2D: kernelShape must be a whole number/],
+  ['classes left out', () => new hk.nets.ResNet18(wrong(undefined)), 'TypeError', /whole number, but got undefined/],
+  ['an input left out', () => new hk.Linear(3)(wrong(undefined)), 'TypeError', /hk\.Linear: inputs must be an array, but got undefined/],
+  ['an attention with one input', () => new hk.MultiHeadAttention(2, 3, { wInitScale: 1 })(x, wrong(undefined), x), 'TypeError', /hk\.MultiHeadAttention: key must be an array/],
+  ['a mask of the wrong shape', () => new hk.MultiHeadAttention(2, 3, { wInitScale: 1 })(x, x, x, jnp.ones([2, 5, 5])), 'ValueError', /Mask of shape \[2,5,5\] does not broadcast to the logits \[2,4,4\]/],
+  ["a kernel's mask of the wrong shape", () => new hk.Conv2D(3, 3, { mask: jnp.ones([2, 2, 1, 3]) })(image), 'ValueError', /mask needs to have the same shape as the weights, \[3,3,1,3\], but has \[2,2,1,3\]/],
+  ['an input of the wrong rank', () => new hk.Conv2DTranspose(3, 3)(x), 'ValueError', /hk\.Conv2DTranspose: Input needs to have rank 3 \(unbatched\) or 4, but it has shape \[4,3\]/],
+  ['a depthwise input of the wrong rank', () => new hk.DepthwiseConv2D(1, 3)(x), 'ValueError', /hk\.DepthwiseConv2D: Input needs to have rank 4/],
+  ['layers that are no list', () => new hk.Sequential(wrong(3)), 'TypeError', /layers must be a list of functions or modules, but got number 3/],
+  ['a layer that is no function', () => new hk.Sequential([wrong(3)]), 'TypeError', /layer 0 is number 3/],
+  ['sizes that are no list', () => new hk.nets.MLP(wrong(3)), 'TypeError', /hk\.nets\.MLP: outputSizes must be a list of whole numbers, but got number 3/],
+  ['a norm that was not told what to create', () => new hk.LayerNorm(-1, wrong(undefined), true), 'TypeError', /hk\.LayerNorm: createScale must be true or false/],
+  ['a state left out', () => new hk.LSTM(3)(x, wrong(null)), 'TypeError', /hk\.LSTM: the state must be \{ hidden, cell \}.*got null/],
+  ['a state left out of a plain core', () => new hk.GRU(3)(x, wrong(undefined)), 'TypeError', /hk\.GRU: the state must be an array/],
+  ['a core that is none', () => hk.dynamicUnroll(wrong(new hk.Linear(3)), x, null), 'TypeError', /hk\.dynamicUnroll: a core must return \[outputs, state\]/],
+  ['a reshape that does not come out even', () => new hk.Reshape([5, -1])(x), 'ValueError', /the 3 elements that \[4,3\] has after 1 preserved axes do not make \[5,-1\]/],
+  ['dropout without a key', () => hk.dropout(wrong(null), 0.5, x), 'TypeError', /hk\.dropout: the first argument is a key/],
+  ['a shape with a hole', () => hk.getParameter('w', [2, wrong(undefined)], { init: jnp.zeros }), 'TypeError', /hk\.getParameter of 'w': the shape \[2, undefined\] should have whole numbers only/],
+  ['an initialiser that is no function', () => hk.getParameter('w', [2], { init: wrong(3) }), 'TypeError', /init of '~\/w' must be a function/],
+  ['a constructor without super', () => new (hk.module(class Foo extends hk.Module { constructor() { if (!wrong(1)) super(); } }))(), 'ValueError', /without calling the super constructor is not supported: Foo/],
+  ['a module without call', () => new (hk.module(class Foo extends hk.Module {}))()(x), 'TypeError', /Foo is called as a function, but has no method `call`/],
+  ['a class without the decorator', () => new (class Foo extends hk.Module {})(), 'TypeError', /Foo extends hk\.Module without its decorator/],
+  ['a key where none was given', () => mlp.init(null, x), 'MissingRNGError', /must pass a non-null PRNGKey/],
+  ['BatchNorm without isTraining', () => norm.apply(normParams, normState, null, x, wrong(undefined)), 'TypeError', /isTraining must be true or false/],
+  ['BatchNorm without averages', () => norm.init(1, x, false), 'ValueError', /No value for 'average'.*let init run with isTraining true/],
+  ['missing state', () => norm.apply(normParams, {}, null, x, false), 'ValueError', /No value for 'average' in 'batch_norm\/~\/mean_ema'.*Give apply the state that init returned/],
+  ['a shape that changed', () => mlp.apply(params, null, jnp.ones([4, 7])), 'ValueError', /'mlp\/~\/linear_0\/w' with retrieved shape \[3,5\] does not match shape=\[7,5\]/],
+  ['a shape that changed under jit', () => jit(mlp.apply)(params, null, jnp.ones([4, 7])), 'ValueError', /does not match shape=\[7,5\]/],
+  ['a pattern that matches nothing', () => hk.freeze(params, 'mlp/~/linear0'), 'ValueError', /did you mean 'mlp\/~\/linear_0'/],
+];
+
+describe('bad input', () => {
+  for (const [what, f, name, message] of CASES) it(what, () => inInit(() => refused(f, name, message)));
+  it('a module used outside', () => {
+    refused(() => new hk.Linear(3), 'ValueError', /must be initialized inside an `hk\.transform`/);
+    const kept = inInit(() => new hk.Linear(3));
+    refused(() => kept(x), 'ValueError', /must be initialized inside an `hk\.transform`/);
+  });
+  it('a name given twice', () => inInit(() => {
+    for (const name of ['a', 'a_1']) new hk.Linear(2, { name });
+    refused(() => new hk.Linear(2, { name: 'a_1' }), 'ValueError', /'a_1' is not unique/);
+  }));
+});
