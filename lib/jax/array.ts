@@ -138,5 +138,6 @@ export function fromBytes(dtype: DType, shape: Shape, bytes: ArrayBufferView | A
 export function expectConcrete(x: NDArray, what: string): ConcreteArray {
   if (x instanceof Scalar) return x.concrete;
   if (x instanceof ConcreteArray) return x;
+  if ((x as { frame?: { closed: boolean } }).frame?.closed) throw new TracerError(`${what} was given a traced array (${formatAval(x)}) that was kept after its trace ended: return it from the function instead of storing it.`);
   throw new TracerError(`${what} needs a concrete array, but got a traced value (${formatAval(x)}): values are not known while jit, grad or vmap trace a function.`);
 }

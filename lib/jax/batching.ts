@@ -67,6 +67,7 @@ export function vmap(f: (...args: any[]) => any, options: VmapOptions = {}): (..
   return (...args) => {
     const [rawLeaves, def] = tree.flatten(args);
     const leaves = rawLeaves.map((x) => toArrayLeaf(x, 'vmap'));
+    if (Array.isArray(inAxes) && inAxes.length !== args.length) throw new ValueError(`vmap: inAxes has ${inAxes.length} entries, but the function was called with ${args.length} argument${args.length === 1 ? '' : 's'}; give one for each, or one number for all.`);
     const per = Array.isArray(inAxes) ? args.flatMap((a, i) => spread(inAxes[i], a, `inAxes[${i}]`)) : spread(inAxes, args, 'inAxes');
     const axes = per.map((a, i) => (a === null ? null : canonicalAxis(a, leaves[i].ndim, 'vmap')));
     const sizes = leaves.flatMap((x, i) => (axes[i] === null ? [] : [x.shape[axes[i]!]]));

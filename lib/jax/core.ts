@@ -52,6 +52,10 @@ export class Tracer extends NDArray {
   override get data(): TypedArray {
     throw new TracerError(`The value of a traced array (${formatAval(this)}) is not known while jit, grad or vmap trace a function: return it, or compute it outside.`);
   }
+  override [Symbol.toPrimitive](hint: string): number | string {
+    if (hint === 'string') throw new TracerError(`A traced array (${formatAval(this)}) has no value to put into a text: x.toString() gives its type, and pureCallback hands its value to a function.`);
+    throw new TracerError(`A traced array (${formatAval(this)}) is no JavaScript number: use its methods (x.add(y), x.lt(y), …), and jnp.where or lax.cond to choose by it.`);
+  }
 }
 
 /** One open trace. */

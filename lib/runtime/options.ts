@@ -16,7 +16,7 @@ export function checkOptions<T extends object>(where: string, options: T | undef
   for (const key of Object.keys(options)) {
     if ((known as readonly string[]).includes(key)) continue;
     const near = nearestName(key, known);
-    throw new TypeError(`${where}: unknown option '${key}'${near ? `; did you mean '${near}'?` : ''} The options are: ${known.join(', ')}.`);
+    throw new TypeError(`${where}: unknown option '${key}'${near ? `; did you mean '${near}'?` : '.'} The options are: ${known.join(', ')}.`);
   }
   return options;
 }

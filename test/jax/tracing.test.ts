@@ -79,8 +79,10 @@ describe('tracing', () => {
     }
     expect(thrown(() => x + 1).message).to.match(/f32\[2\].*x\.add\(y\)/);
     expect(`${x}`, 'a template string shows the type').to.equal('f32[2]');
-    const traced: any[] = [(t: any) => t + 1, (t: any) => t > 0, (t: any) => [...t], (t: any) => Math.max(t, 0)];
-    for (const f of traced) expect(thrown(() => jit(f)(x)).name, String(f)).to.equal('TypeError');
+    const traced: any[] = [(t: any) => t + 1, (t: any) => t > 0, (t: any) => [...t], (t: any) => Math.max(t, 0), (t: any) => `${t}`, (t: any) => t == 0];
+    for (const f of traced) expect(thrown(() => jit(f)(x)).name, String(f)).to.match(/^(Type|Tracer)Error$/);
+    expect(thrown(() => jit((t: any) => (t > 0 ? t : x))(x)).message).to.match(/^A traced array \(f32\[2\]\) is no JavaScript number: .* jnp\.where or lax\.cond/);
+    expect(thrown(() => jit((t: any) => { void `loss: ${t}`; return t; })(x)).message).to.match(/^A traced array \(f32\[2\]\) has no value to put into a text: .*pureCallback/);
   });
 
   it('a tracer that is kept is refused later', () => {

@@ -32,10 +32,10 @@ const ones = (n: number): number[] => range(n).map(() => 1);
 const inverse = (order: readonly number[]): number[] => order.map((_, i) => order.indexOf(i));
 
 /** The padding of windows as pairs. As `jax.lax.padtype_to_pads`. */
-export function padtypeToPads(inShape: Shape, windowShape: readonly number[], windowStrides: readonly number[], padding: string): [number, number][] {
+export function padtypeToPads(inShape: Shape, windowShape: readonly number[], windowStrides: readonly number[], padding: string, where = 'lax.padtypeToPads'): [number, number][] {
   const kind = typeof padding === 'string' ? padding.toUpperCase() : padding;
   if (kind === 'VALID') return inShape.map(() => [0, 0]);
-  if (kind !== 'SAME' && kind !== 'SAME_LOWER') throw new ValueError(`padtypeToPads: unknown padding '${String(padding)}'; expected 'SAME', 'SAME_LOWER', 'VALID' or pairs of numbers.`);
+  if (kind !== 'SAME' && kind !== 'SAME_LOWER') throw new ValueError(`${where}: unknown padding '${String(padding)}'; expected 'SAME', 'SAME_LOWER', 'VALID' or pairs of numbers.`);
   return inShape.map((d, i) => {
     if (dims.equal(windowShape[i], 1) && windowStrides[i] === 1) return [0, 0];
     const total = Math.max(0, (Math.ceil(d / windowStrides[i]) - 1) * windowStrides[i] + windowShape[i] - d);
@@ -55,7 +55,7 @@ export function perAxis(where: string, what: string, values: readonly number[] |
 
 /** Pairs as they are, or from the name of a padding. */
 export function padPairs(where: string, padding: Padding, shape: Shape, window: readonly number[], strides: readonly number[]): [number, number][] {
-  if (typeof padding === 'string') return padtypeToPads(shape, window, strides, padding);
+  if (typeof padding === 'string') return padtypeToPads(shape, window, strides, padding, where);
   if (!Array.isArray(padding) || padding.length !== shape.length || padding.some((p) => !Array.isArray(p) || p.length !== 2 || !p.every(Number.isInteger))) {
     throw new ValueError(`${where}: padding must be 'SAME', 'SAME_LOWER', 'VALID' or ${shape.length} pairs of whole numbers, got ${JSON.stringify(padding)}.`);
   }

@@ -99,7 +99,7 @@ const filled = (value: number | bigint | boolean, dtype: DType, shape: Shape): N
 };
 const asStrong = (s: Scalar): NDArray => array(s);
 
-export const zeros = (shape: Shape | number, options?: DTypeOption): NDArray => full(shape, 0, { dtype: 'float32', ...checkOptions('jnp.zeros', options, ['dtype']) });
+export const zeros = (shape: Shape | number, options?: DTypeOption): NDArray => full(shape, 0, { dtype: checkDType(checkOptions('jnp.zeros', options, ['dtype']).dtype ?? 'float32', 'jnp.zeros') });
 export const ones = (shape: Shape | number, options?: DTypeOption): NDArray => full(shape, 1, { dtype: 'float32', ...checkOptions('jnp.ones', options, ['dtype']) });
 export const empty = (shape: Shape | number, options?: DTypeOption): NDArray => full(shape, 0, { dtype: 'float32', ...checkOptions('jnp.empty', options, ['dtype']) });
 /** What stands before the options: a shape of its own, if any. */
@@ -146,7 +146,7 @@ export function arange(start: number, stop?: number | DTypeOption, step: number 
 /** Ones on the diagonal of an [n, m] matrix. */
 export function eye(n: number, options?: DTypeOption & { m?: number; k?: number }): NDArray {
   const { dtype = 'float32', m = n, k = 0 } = checkOptions('jnp.eye', options, ['dtype', 'm', 'k']);
-  const rows = iota('int32', [n, m], 0);
-  return convertElementType(eq(add(rows, k), iota('int32', [n, m], 1)), checkDType(dtype, 'jnp.eye'));
+  const shape = checkShape('jnp.eye', [n, m]);
+  return convertElementType(eq(add(iota('int32', shape, 0), k), iota('int32', shape, 1)), checkDType(dtype, 'jnp.eye'));
 }
 export const identity = (n: number, options?: DTypeOption): NDArray => eye(n, options);

@@ -2,7 +2,7 @@
 import { checkOptions } from '../../runtime/options.js';
 import { ShapeError, TypeError } from '../../runtime/errors.js';
 import { NDArray } from '../array.js';
-import { broadcastShapes, canonicalAxis, formatShape } from '../dims.js';
+import { broadcastShapes, canonicalAxis, dims, formatShape } from '../dims.js';
 import { checkDType, type DType } from '../dtypes.js';
 import { convertElementType } from '../primitives/convert.js';
 import { asArray, type Operand } from '../primitives/primitive.js';
@@ -36,6 +36,8 @@ export function stack(xs: readonly Operand[], options?: { axis?: number } & Join
   const { axis = 0, dtype } = checkOptions('jnp.stack', options, ['axis', 'dtype']);
   const arrays = operands('jnp.stack', xs, dtype);
   const at = canonicalAxis(axis, arrays[0].ndim + 1, 'jnp.stack');
+  const other = arrays.find((x) => !dims.equalShapes(x.shape, arrays[0].shape));
+  if (other) throw new ShapeError(`jnp.stack: expected arrays of one shape, got ${formatShape(arrays[0].shape)} and ${formatShape(other.shape)}.`);
   return shape.concatenate(arrays.map((x) => expandDims(x, at)), at);
 }
 const joined = (name: string, prepare: (x: NDArray) => NDArray, axis: (first: NDArray) => number) => (xs: readonly Operand[], options?: JoinOptions): NDArray => {

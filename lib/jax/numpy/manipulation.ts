@@ -72,6 +72,7 @@ export const broadcastTo = (x: Operand, to: Shape): NDArray => shape.expandTo(as
 export function tile(x: Operand, reps: number | readonly number[]): NDArray {
   let y = asArray(x, 'jnp.tile');
   const counts = typeof reps === 'number' ? [reps] : [...reps];
+  if (counts.some((n) => !Number.isInteger(n) || n < 0)) throw new ShapeError(`jnp.tile: reps must be whole numbers from 0, got ${JSON.stringify(reps)}.`);
   while (counts.length < y.ndim) counts.unshift(1);
   y = shape.reshape(y, [...counts.slice(y.ndim).map(() => 1), ...y.shape]);
   const apart = shape.reshape(y, y.shape.flatMap((d) => [1, d]));

@@ -17,7 +17,7 @@ import { inexact } from './promotion.js';
 export interface SpaceOptions { endpoint?: boolean; dtype?: DType; axis?: number }
 const KEYS = ['endpoint', 'dtype', 'axis'] as const;
 function checkCount(where: string, num: number): void {
-  if (!Number.isInteger(num) || num < 0) throw new ShapeError(`${where}: num must be a whole number from 0, got ${String(num)}.`);
+  if (!Number.isInteger(num) || num < 0) throw new ShapeError(`${where}: num must be a whole number from 0, got ${JSON.stringify(num)}.`);
 }
 /** Values of a function of the share 0 … 1 of the way, computed in float64. */
 const steps = (num: number, endpoint: boolean, f: (share: number) => number, last: number): number[] => {

@@ -102,19 +102,19 @@ export const leP = comparison('le', 'LE', 'LessOrEqual');
 export const gtP = comparison('gt', 'GT', 'Greater');
 export const geP = comparison('ge', 'GE', 'GreaterOrEqual');
 
+const wholeOrBool = (name: string, dtype: DType): DType => {
+  if (isFloat(dtype)) throw new TypeError(`${name}: expected integers or bool, got ${dtype}; convert with astype('int32'), or compare with 0.`);
+  return dtype;
+};
 const bitwise = (name: string, opcode: 'AND' | 'OR' | 'XOR', logical: string, bits: string) => elementwise({
-  name, opcode, rule: null, result: (inputs) => {
-    const dtype = requireSameDType(name, inputs);
-    if (isFloat(dtype)) throw new TypeError(`${name}: expected integers or bool, got ${dtype}.`);
-    return dtype;
-  },
+  name, opcode, rule: null, result: (inputs) => wholeOrBool(name, requireSameDType(name, inputs)),
   onnx: (g, inputs, _params, types) => g.node(types.outputs[0].dtype === 'bool' ? logical : bits, inputs),
 });
 export const andP = bitwise('and', 'AND', 'And', 'BitwiseAnd');
 export const orP = bitwise('or', 'OR', 'Or', 'BitwiseOr');
 export const xorP = bitwise('xor', 'XOR', 'Xor', 'BitwiseXor');
 export const notP = elementwise({
-  name: 'not', opcode: 'NOT', rule: null,
+  name: 'not', opcode: 'NOT', rule: null, result: ([a]) => wholeOrBool('not', a.dtype),
   onnx: (g, inputs, _params, types) => g.node(types.outputs[0].dtype === 'bool' ? 'Not' : 'BitwiseNot', inputs),
 });
 const shift = (name: string, opcode: 'SHL' | 'SHR_LOGICAL', direction: string) =>

@@ -1,5 +1,5 @@
 /** Threefry: bits, split and fold-in, in both of JAX's modes, for one key or many. The distributions are in `lib/jax/random`. */
-import { aval, type Aval, type NDArray } from '../array.js';
+import { aval, isArray, type Aval, type NDArray } from '../array.js';
 import { bind } from '../core.js';
 import { dims, formatShape, type Shape } from '../dims.js';
 import { ShapeError } from '../../runtime/errors.js';
@@ -63,5 +63,6 @@ export const randomFoldInP: Primitive<Record<string, never>> = primitive({
 
 /** Refuses what is not one key. */
 export function checkKey(where: string, key: NDArray): void {
+  if (!isArray(key)) throw new TypeError(`${where}: expected a key (uint32[2]), got ${key === null ? 'null' : typeof key}; make one with random.PRNGKey.`);
   if (batchOf(where, key.aval).length) throw new ShapeError(`${where}: expected a key (uint32[2]), got ${key.dtype}${formatShape(key.shape)}; map many keys with vmap.`);
 }

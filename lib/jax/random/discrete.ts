@@ -90,6 +90,7 @@ export function categorical(k: NDArray, logits: NDArray, shape?: Shape | null, o
   const { axis = -1, replace = true, mode = 'low' } = checkOptions(where, options, ['axis', 'replace', 'mode']);
   checkKey(where, k);
   checkGumbelMode(where, mode);
+  if (!isArray(logits)) throw new TypeError(`${where}: expected an array of logits, got ${typeof logits}; wrap lists in jnp.array.`);
   const at = canonicalAxis(axis, logits.ndim, where);
   const batch = logits.shape.filter((_, i) => i !== at);
   const to = shapeFor(where, shape, batch);

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { jit, numpy as jnp, type Array } from '../../../lib/jax/index.js';
+import { jit, lax, numpy as jnp, random, vmap, type Array } from '../../../lib/jax/index.js';
+import { HokkuError } from '../../../lib/runtime/errors.js';
 import { thrown } from '../helpers.js';
 
 const int = (...xs: number[]): Array => jnp.array(Int32Array.from(xs));
@@ -34,5 +35,26 @@ describe('jax.numpy: bad input', () => {
       expect(error.name, `${String(f)}: ${error.message}`).to.equal(name);
       expect(error.message, String(f)).to.match(pattern);
     }
+  });
+});
+
+describe('what is given wrongly is named', () => {
+  const m = jnp.ones([3, 4]);
+  const v = jnp.ones([3]);
+  const key = random.PRNGKey(0);
+  const refused: [string, () => unknown, RegExp][] = [
+    ['eye', () => jnp.eye(-1), /^jnp\.eye: a shape is a list of whole numbers, got \[-1,-1\]/], ['tile', () => jnp.tile(m, -1), /^jnp\.tile: reps must be whole numbers from 0, got -1/],
+    ['stack', () => jnp.stack([m, v]), /^jnp\.stack: expected arrays of one shape, got \[3,4\] and \[3\]/], ['zeros', () => jnp.zeros([2], { dtype: 'float31' as never }), /^jnp\.zeros: unknown dtype/],
+    ['linspace', () => jnp.linspace(0, 1, {} as never), /^jnp\.linspace: num must be .* got \{\}/], ['bitwiseNot', () => lax.bitwiseNot(m), /^not: expected integers or bool, got float32/],
+    ['a key', () => random.normal(3 as never, [2]), /^random\.normal: expected a key \(uint32\[2\]\), got number/], ['no key', () => random.normal(undefined as never, [2]), /^random\.normal: expected a key .* got undefined/],
+    ['logits', () => random.categorical(key, 3 as never), /^random\.categorical: expected an array of logits/], ['padding', () => lax.convGeneralDilated(jnp.ones([1, 1, 4]), jnp.ones([1, 1, 2]), [1], 'FOO' as never), /^lax\.convGeneralDilated: unknown padding 'FOO'/],
+    ['inAxes', () => vmap((a: Array) => a, { inAxes: [0, 0] })(m), /^vmap: inAxes has 2 entries, but the function was called with 1 argument;/], ['an option', () => jit((x: Array) => x, { static: 1 } as never), /^jit: unknown option 'static'\. The options are/],
+  ];
+  for (const [name, f, message] of refused) it(name, () => { expect(thrown(f).message).to.match(message); expect(thrown(f)).to.be.instanceOf(HokkuError); });
+
+  it('a tracer that outlived its trace, outside any other', () => {
+    let kept: Array | undefined;
+    jit((x: Array) => (kept = x))(v);
+    expect(thrown(() => kept!.add(1)).message).to.match(/^add was given a traced array \(f32\[3\]\) that was kept after its trace ended: return it/);
   });
 });
