@@ -6,7 +6,7 @@ import { canonicalAxis } from '../jax/dims.js';
 import type { DType } from '../jax/dtypes.js';
 import { FileFormatError, TypeError, ValueError } from '../runtime/errors.js';
 import { labelOf, type Graph, type Node } from './graph.js';
-import { dtypeOf, typeName } from './tensors.js';
+import { dtypeOf, typeName, type Tensor } from './tensors.js';
 import { Known, Sequence, arrayOf, constantOf, knownOf, type Value } from './values.js';
 
 /** What operators may ask of the evaluation that they are part of. */
@@ -15,6 +15,8 @@ export interface Run {
   readonly quantization: 'round' | 'straightThrough';
   /** What stands for the model's float32: the type of the arrays that it is called with. */
   readonly float: DType;
+  /** What stands for tensors of the model: its parameters and state. */
+  readonly parameters: ReadonlyMap<Tensor, Value>;
   /** A key of its own for each call. */
   key(who: string): Array;
   /** A value that the next call starts from: what is written replaces it. */
@@ -72,7 +74,7 @@ export class Call {
   texts(name: string): string[] | null { return this.attribute(name)?.strings.map((s) => new TextDecoder().decode(s)) ?? null; }
   list(name: string): number[] | null { return this.attribute(name)?.ints.map(Number) ?? null; }
   floats(name: string): number[] | null { return this.attribute(name)?.floats ?? null; }
-  tensor(name: string): NDArray | Known | null { const t = this.node.tensors.get(name); return t ? constantOf(t, this.run.float) : null; }
+  tensor(name: string): Value | null { const t = this.node.tensors.get(name); return t ? (this.run.parameters.get(t) ?? constantOf(t, this.run.float)) : null; }
   graph(name: string): Graph {
     const g = this.node.graphs.get(name);
     if (!g) throw new FileFormatError(`The node ${this.where} lacks its graph '${name}'.`);

@@ -33,15 +33,18 @@ export function notDerivable(nodes: readonly Node[], trainable: ReadonlySet<stri
   const found: UnsupportedNode[] = [];
   const walk = (list: readonly Node[]): void => {
     for (const node of list) {
-      if (![...node.inputs, ...node.captures].some((name) => reached.has(name)) || DISCRETE.has(node.op)) continue;
+      const given = [...node.inputs, ...node.captures].some((name) => reached.has(name));
+      for (const g of node.graphs.values()) {
+        // Inside, everything that comes in may be one of them; and parameters may lie there.
+        if (given) g.inputs.forEach((p) => reached.add(p.name));
+        const inner = new Set(g.nodes.flatMap((n) => n.outputs));
+        walk(g.nodes);
+        if (g.outputs.some((o) => reached.has(o.name) && (inner.has(o.name) || g.constants.has(o.name)))) node.outputs.forEach((o) => reached.add(o));
+      }
+      if (!given || DISCRETE.has(node.op)) continue;
       const why = operatorOf(node)?.noGradient;
       if (why && !(straightThrough && node.op === 'QuantizeLinear')) found.push(unsupported(node, why));
       node.outputs.forEach((o) => reached.add(o));
-      for (const g of node.graphs.values()) {
-        // Inside, everything that comes in may be one of them.
-        g.inputs.forEach((p) => reached.add(p.name));
-        walk(g.nodes);
-      }
     }
   };
   walk(nodes);

@@ -6,13 +6,12 @@ import { foldKnown } from './fold.js';
 import { labelOf, type Graph, type Node } from './graph.js';
 import { operatorOf } from './operators/index.js';
 import { constantOf, isConstant, type Value } from './values.js';
-import type { DType } from '../jax/dtypes.js';
 import type { Tensor } from './tensors.js';
 
 /** Names and what they stand for: those of a graph, and behind them those of the graphs around it. */
 export class Scope {
   readonly #values = new Map<string, Value>();
-  constructor(readonly parent: Scope | null, readonly constants: ReadonlyMap<string, Tensor>, readonly cache: Map<Tensor, Value>, readonly float: DType) {}
+  constructor(readonly parent: Scope | null, readonly constants: ReadonlyMap<string, Tensor>, readonly cache: Map<Tensor, Value>, readonly run: Omit<Run, 'graph'>) {}
 
   set(name: string, value: Value): void { this.#values.set(name, value); }
   delete(name: string): void { this.#values.delete(name); }
@@ -21,8 +20,10 @@ export class Scope {
     if (own) return own;
     const constant = this.constants.get(name);
     if (!constant) return this.parent?.get(name);
+    const given = this.run.parameters.get(constant);
+    if (given) return given;
     let value = this.cache.get(constant);
-    if (!value) this.cache.set(constant, (value = constantOf(constant, this.float)));
+    if (!value) this.cache.set(constant, (value = constantOf(constant, this.run.float)));
     return value;
   }
 }
@@ -71,7 +72,7 @@ const plans = new WeakMap<Graph, Plan>();
 export function evaluateGraph(graph: Graph, inputs: readonly Value[], outer: Scope, run: Omit<Run, 'graph'>): Value[] {
   let plan = plans.get(graph);
   if (!plan) plans.set(graph, (plan = planOf(graph, graph.outputs.map((o) => o.name))));
-  const scope = new Scope(outer, graph.constants, outer.cache, outer.float);
+  const scope = new Scope(outer, graph.constants, outer.cache, run);
   graph.inputs.forEach(({ name }, i) => { if (inputs[i]) scope.set(name, inputs[i]); });
   runPlan(plan, scope, run);
   return graph.outputs.map(({ name }) => {
@@ -84,7 +85,7 @@ export function evaluateGraph(graph: Graph, inputs: readonly Value[], outer: Sco
 function evaluateNode(node: Node, inputs: readonly (Value | null)[], scope: Scope, run: Omit<Run, 'graph'>): readonly (Value | null)[] {
   if (node.body) {
     // A function sees nothing but its inputs.
-    return evaluateGraph(node.body, inputs as Value[], new Scope(null, new Map(), scope.cache, scope.float), run);
+    return evaluateGraph(node.body, inputs as Value[], new Scope(null, new Map(), scope.cache, run), run);
   }
   const operator = operatorOf(node);
   if (!operator) throw new ValueError(`The node ${labelOf(node)} is of an operator that is not supported.`);

@@ -1,5 +1,5 @@
 /** Models back to files: an imported one with new weights, or a function of ours as a model. */
-import type { TensorProto } from 'onnx-buf';
+import type { GraphProto, NodeProto, TensorProto } from 'onnx-buf';
 import { isArray, tree, type Array } from '../jax/index.js';
 import { ConcreteArray, aval, expectConcrete, formatAval, type Aval, type NDArray } from '../jax/array.js';
 import { toArrayLeaf } from '../jax/autodiff.js';
@@ -75,9 +75,12 @@ export function exportModel(model: ImportedModel, params: Params, path?: string,
   const initializers = proto.graph!.initializer;
   const place = new Map(initializers.map((t, i) => [t.name, i]));
   const replaced = new Map<number, NewTensor>();
+  const inside = new Map<TensorProto, Uint8Array>();
   const replace = (p: Parameter, value: ConcreteArray | null): void => {
-    const i = place.get(p.initializer)!;
-    if (value) replaced.set(i, { proto: bare(initializers[i]), elements: bytesOf(value) });
+    if (!value) return;
+    const i = place.get(p.initializer);
+    if (i !== undefined && initializers[i] === p.tensor.proto) replaced.set(i, { proto: bare(initializers[i]), elements: bytesOf(value) });
+    else inside.set(p.tensor.proto, bytesOf(value));
   };
   for (const p of parameters) replace(p, newValue(merged, model.params, p, 'params'));
   for (const p of statistics) replace(p, newValue(state, model.state, p, 'the state'));
@@ -88,8 +91,24 @@ export function exportModel(model: ImportedModel, params: Params, path?: string,
     const { source: file, range } = externalRange(t, folder, t.name, size);
     replaced.set(i, { proto: bare(t), elements: { source: file, ...range } });
   });
-  const recipe: Recipe = { source, layout, replaced, added: [], stored: (i) => ({ proto: bare(initializers[i]), elements: { source, ...layout.initializers[i].data! } }) };
+  const nodes = new Map(proto.graph!.node.flatMap((n, i) => { const changed = withTensors(n, inside); return changed === n ? [] : [[i, changed] as const]; }));
+  const recipe: Recipe = { source, layout, replaced, nodes, added: [], stored: (i) => ({ proto: bare(initializers[i]), elements: { source, ...layout.initializers[i].data! } }) };
   return deliver(recipe, path, write);
+}
+
+/** A node with new elements in the tensors that it holds, at any depth; itself where there are none. */
+function withTensors(node: NodeProto, elements: ReadonlyMap<TensorProto, Uint8Array>): NodeProto {
+  if (elements.size === 0) return node;
+  const tensor = (t: TensorProto): TensorProto => (elements.has(t) ? { ...bare(t), rawData: elements.get(t)! as Uint8Array<ArrayBuffer> } : t);
+  const graph = (g: GraphProto): GraphProto => {
+    const [nodes, initializer] = [g.node.map((n) => withTensors(n, elements)), g.initializer.map(tensor)];
+    return nodes.some((n, i) => n !== g.node[i]) || initializer.some((t, i) => t !== g.initializer[i]) ? { ...g, node: nodes, initializer } : g;
+  };
+  const attribute = node.attribute.map((a) => {
+    const [t, g] = [a.t && tensor(a.t), a.g && graph(a.g)];
+    return t === a.t && g === a.g ? a : { ...a, ...(t && { t }), ...(g && { g }) };
+  });
+  return attribute.some((a, i) => a !== node.attribute[i]) ? { ...node, attribute } : node;
 }
 
 function deliver(recipe: Recipe, path: string | undefined, write: WriteOptions): Uint8Array | void {
@@ -155,7 +174,7 @@ export function exportFunction(f: (params: any, inputs: any) => any, params: unk
   const { onnx, protobuf } = messages();
   const used = new Set(graph.nodes.flatMap((n) => usedBy(n)));
   const added = arrays.flatMap((x, i): NewTensor[] => (used.has(names[i]) ? [{ proto: protobuf.create(onnx.TensorProtoSchema, { name: names[i], dims: x.shape.map(BigInt), dataType: DTYPES[x.dtype].onnx }), elements: bytesOf(x) }] : []));
-  return deliver({ source, layout: layoutOf(source), replaced: new Map(), added, stored: () => { throw new Error('A function has no stored tensors.'); } }, path, write);
+  return deliver({ source, layout: layoutOf(source), replaced: new Map(), nodes: new Map(), added, stored: () => { throw new Error('A function has no stored tensors.'); } }, path, write);
 }
 
 /** What a node reads, graphs within it included. */

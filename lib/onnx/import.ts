@@ -16,7 +16,8 @@ import { UnsupportedOperators } from './errors.js';
 import { Scope, planOf, runPlan } from './evaluate.js';
 import type { Port } from './graph.js';
 import { readModel, type Model } from './model.js';
-import { nameParameters, scopeOf, type Parameter } from './names.js';
+import type { Run } from './call.js';
+import { nameParameters, neededTensors, scopeOf, type Parameter } from './names.js';
 import type { Tensor } from './tensors.js';
 import { adapted } from './lora.js';
 import { Adapted, Sequence, arrayOf, type Value } from './values.js';
@@ -157,9 +158,13 @@ export function importModel(from: string | Uint8Array, options?: ImportOptions):
   const refused = unsupportedIn(whole.map((s) => s.node));
   if (refused.length) throw new UnsupportedOperators(`${model.source.name} has ${refused.length === 1 ? 'a node' : `${refused.length} nodes`} that cannot be imported`, refused);
 
-  const reads = new Set(whole.flatMap(({ node }) => [...node.inputs, ...node.captures]));
+  const needs = (plan: ReturnType<typeof planOf>, wanted: readonly string[]): { names: Set<string>; tensors: Set<Tensor> } => {
+    const names = new Set([...plan.flatMap(({ node }) => [...node.inputs, ...node.captures]), ...wanted]);
+    return { names, tensors: neededTensors(graph, plan.map(({ node }) => node), names) };
+  };
+  const all = needs(whole, ends);
   const named = nameParameters(graph);
-  const [parameters, statistics] = [named.parameters, named.statistics].map((list) => list.filter((p) => reads.has(p.initializer) || ends.includes(p.initializer)));
+  const [parameters, statistics] = [named.parameters, named.statistics].map((list) => list.filter((p) => all.tensors.has(p.tensor)));
   const params = mapOf(parameters);
   const state = mapOf(statistics) as State;
   if (trainable !== undefined) {
@@ -169,37 +174,39 @@ export function importModel(from: string | Uint8Array, options?: ImportOptions):
     if (opaque.length) throw new UnsupportedOperators(`${model.source.name} cannot be trained so: no derivative passes ${opaque.length === 1 ? 'a node' : `${opaque.length} nodes`} behind what trains`, opaque);
   }
 
-  const owned = new Set([...parameters, ...statistics].map((p) => p.initializer));
-  const constants = new Map([...graph.constants].filter(([name]) => !owned.has(name)));
   const caches = new Map<DType, Map<Tensor, Value>>();
-  const plans = new Map<string, ReturnType<typeof planOf>>();
+  const plans = new Map<string, { plan: ReturnType<typeof planOf>; names: Set<string>; tensors: Set<Tensor> }>([[JSON.stringify(ends), { plan: whole, ...all }]]);
   const outputs = ends.map((name) => graph.outputs.find((o) => o.name === name) ?? { name, dtype: null, shape: null });
 
   const apply = (given: Params, inputs: Inputs, applyOptions?: ApplyOptions): any => {
     const { state: start = state, rng = null, training = false, until: stop } = checkOptions('apply', applyOptions, APPLY_OPTIONS);
     const wanted = stop === undefined ? ends : resolve(listOf(stop), 'apply: until');
     const key = JSON.stringify(wanted);
-    let plan = plans.get(key);
-    if (!plan) plans.set(key, (plan = stop === undefined ? whole : planOf(graph, wanted)));
-    const needed = new Set([...plan.flatMap(({ node }) => [...node.inputs, ...node.captures]), ...wanted]);
-    const arrays = new Map<string, Bound>();
-    for (const p of parameters) if (needed.has(p.initializer)) arrays.set(p.initializer, { declared: p.tensor.dtype!, x: adapted(given[p.module], p.name, lookUp(given, p, 'params')) });
-    for (const p of statistics) if (needed.has(p.initializer)) arrays.set(p.initializer, { declared: p.tensor.dtype!, x: lookUp(start, p, 'the state') as NDArray });
-    for (const [port, x] of bindInputs(graph.inputs, inputs, needed)) arrays.set(port.name, { declared: port.dtype, x });
-    const float = floatOf(arrays.values());
+    if (!plans.has(key)) {
+      const plan = planOf(graph, wanted);
+      plans.set(key, { plan, ...needs(plan, wanted) });
+    }
+    const { plan, names: needed, tensors } = plans.get(key)!;
+    const own = new Map<Tensor, Bound>();
+    for (const p of parameters) if (tensors.has(p.tensor)) own.set(p.tensor, { declared: p.tensor.dtype!, x: adapted(given[p.module], p.name, lookUp(given, p, 'params')) });
+    for (const p of statistics) if (tensors.has(p.tensor)) own.set(p.tensor, { declared: p.tensor.dtype!, x: lookUp(start, p, 'the state') as NDArray });
+    const fed = [...bindInputs(graph.inputs, inputs, needed)].map(([port, x]) => ({ name: port.name, declared: port.dtype, x }));
+    const float = floatOf([...own.values(), ...fed]);
+    const typed = ({ declared, x }: Bound): Value => converted(x, declared === 'float32' ? float : (declared as DType | null));
     if (!caches.has(float)) caches.set(float, new Map());
-    const scope = new Scope(null, constants, caches.get(float)!, float);
-    for (const [name, { declared, x }] of arrays) scope.set(name, converted(x, declared === 'float32' ? float : (declared as DType | null)));
     const next = new Map<string, NDArray>();
     let draws = 0;
-    runPlan(plan, scope, {
-      training, quantization, float,
+    const run: Omit<Run, 'graph'> = {
+      training, quantization, float, parameters: new Map([...own].map(([tensor, bound]) => [tensor, typed(bound)])),
       key: (who) => {
         if (!rng) throw new ValueError(`apply: the node ${who} draws random numbers; give apply a key as { rng }.`);
         return random.foldIn(rng, draws++);
       },
       setState: (name, value) => { next.set(name, value); },
-    });
+    };
+    const scope = new Scope(null, graph.constants, caches.get(float)!, run);
+    for (const x of fed) scope.set(x.name, typed(x));
+    runPlan(plan, scope, run);
     const value = (name: string): any => {
       const v = scope.get(name);
       if (!v) throw new FileFormatError(`${model.source.name} does not make '${name}'.`);

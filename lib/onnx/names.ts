@@ -7,6 +7,7 @@ import { operatorOf } from './operators/index.js';
 import type { Graph, Node } from './graph.js';
 import type { Tensor } from './tensors.js';
 
+/** `initializer`: what the value is called in its graph; it may also be made by a Constant, and lie in a graph within a node. */
 export interface Parameter { readonly module: string; readonly name: string; readonly initializer: string; readonly tensor: Tensor }
 interface Use { readonly node: Node; readonly input: number }
 
@@ -43,13 +44,44 @@ function pathOf(initializer: string, uses: readonly Use[]): [string, string] {
   return [scope, MADE_UP.test(plain) || parts.length === 0 ? (ROLES[use.node.op]?.[use.input] ?? 'value') : plain];
 }
 
-/** Who reads what, graphs within nodes included. */
-function usesOf(graph: Graph, uses = new Map<string, Use[]>()): Map<string, Use[]> {
+/** Who reads the values of a graph, graphs within its nodes included. */
+function usesIn(graph: Graph, uses = new Map<string, Use[]>()): Map<string, Use[]> {
   for (const node of graph.nodes) {
-    node.inputs.forEach((name, input) => { if (name) uses.set(name, [...(uses.get(name) ?? []), { node, input }]); });
-    for (const g of node.graphs.values()) usesOf(g, uses);
+    node.inputs.forEach((name, input) => {
+      if (!name) return;
+      const known = uses.get(name);
+      if (known) known.push({ node, input });
+      else uses.set(name, [{ node, input }]);
+    });
+    for (const g of node.graphs.values()) usesIn(g, uses);
   }
   return uses;
+}
+
+/** Every tensor that a graph names, with those who read it: initializers and constants, graphs within nodes included. */
+function* tensorsOf(graph: Graph): Generator<{ value: string; tensor: Tensor; users: readonly Use[]; constant: boolean }> {
+  const uses = usesIn(graph);
+  const of = (value: string): readonly Use[] => uses.get(value) ?? [];
+  for (const [value, tensor] of graph.constants) yield { value, tensor, users: of(value), constant: false };
+  for (const node of graph.nodes) {
+    const tensor = node.op === 'Constant' ? node.tensors.get('value') : undefined;
+    if (tensor && node.outputs[0]) yield { value: node.outputs[0], tensor, users: of(node.outputs[0]), constant: true };
+    for (const g of node.graphs.values()) yield* tensorsOf(g);
+  }
+}
+
+/** The tensors that nodes need: `names` are those that the main graph's own must have. */
+export function neededTensors(graph: Graph, nodes: readonly Node[], names: ReadonlySet<string>): Set<Tensor> {
+  const found = new Set<Tensor>();
+  for (const [name, tensor] of graph.constants) if (names.has(name)) found.add(tensor);
+  const walk = (list: readonly Node[]): void => {
+    for (const node of list) {
+      for (const t of node.tensors.values()) found.add(t);
+      for (const g of node.graphs.values()) { for (const t of g.constants.values()) found.add(t); walk(g.nodes); }
+    }
+  };
+  walk(nodes);
+  return found;
 }
 
 const isStatistic = ({ node, input }: Use): boolean => node.op === 'BatchNormalization' && input >= 3;
@@ -57,14 +89,12 @@ const isStatic = ({ node, input }: Use): boolean => operatorOf(node)?.statics?.i
 
 /** What is trained or at least could be, and what BatchNormalization keeps. Everything else is a constant. */
 export function nameParameters(graph: Graph): { parameters: Parameter[]; statistics: Parameter[] } {
-  const uses = usesOf(graph);
   const taken = new Set<string>();
   const [parameters, statistics]: [Parameter[], Parameter[]] = [[], []];
-  for (const [initializer, tensor] of graph.constants) {
-    const users = uses.get(initializer) ?? [];
+  for (const { value: initializer, tensor, users, constant } of tensorsOf(graph)) {
     if (!tensor.dtype || !isFloat(tensor.dtype) || users.length === 0) continue;
     // A single number without a name of its own is an epsilon or a factor; so is a vector that only says sizes.
-    if (users.every(isStatic) || (tensor.size <= 1 && (MADE_UP.test(initializer) || tensor.shape.length === 0 && segments(initializer).length < 2))) continue;
+    if (users.every(isStatic) || (tensor.size <= 1 && (constant || MADE_UP.test(initializer) || tensor.shape.length === 0 && segments(initializer).length < 2))) continue;
     const [module, base] = pathOf(initializer, users);
     let name = base;
     for (let k = 1; taken.has(JSON.stringify([module, name])); k++) name = `${base}_${k}`;

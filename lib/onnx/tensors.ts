@@ -25,6 +25,8 @@ export interface Tensor {
   readonly dtype: DType | undefined;
   readonly shape: readonly number[];
   readonly size: number;
+  /** The message that it was read from. */
+  readonly proto: TensorProto;
   /** A new array each time. */
   load(): ConcreteArray;
 }
@@ -50,7 +52,7 @@ export function readTensor(proto: TensorProto, source: Source, folder: Folder, s
   if (proto.segment) throw new FileFormatError(`${what} is written in segments, which no longer exist in ONNX.`);
   const size = sizeOf(proto.dims, what);
   const shape = proto.dims.map(Number);
-  const base = { name, type, dtype, shape, size };
+  const base = { name, type, dtype, shape, size, proto };
   if (!dtype) return { ...base, load: () => { throw new TypeError(`${what} has elements of type ${typeName(type)}, which there are no arrays of.`); } };
   const expected = size * DTYPES[dtype].size;
   const wrong = (given: number, unit: string): FileFormatError => new FileFormatError(`${what} is ${dtype}[${shape.join()}], which takes ${unit === 'bytes' ? expected : size} ${unit}, but ${given} are there.`);

@@ -7,7 +7,7 @@ import { add } from '../jax/primitives/arithmetic.js';
 import { dotGeneral } from '../jax/primitives/dot.js';
 import { transpose } from '../jax/primitives/shape.js';
 import { convertElementType } from '../jax/primitives/convert.js';
-import { ConcreteArray, NDArray, aval, expectConcrete, formatAval } from '../jax/array.js';
+import { ConcreteArray, NDArray, Scalar, aval, expectConcrete, formatAval } from '../jax/array.js';
 import { isSymbolic, type Dim } from '../jax/dims.js';
 import type { DType } from '../jax/dtypes.js';
 import { decodeAt, encode } from '../runtime/elements.js';
@@ -62,7 +62,7 @@ export function constantOf(tensor: Tensor, float: DType): NDArray | Known {
 }
 
 /** Whether a value can be computed with outside a trace. */
-export const isConstant = (v: Value | null): boolean => v === null || v instanceof Known || v instanceof ConcreteArray || (v instanceof Sequence && v.items.every(isConstant));
+export const isConstant = (v: Value | null): boolean => v === null || v instanceof Known || v instanceof ConcreteArray || v instanceof Scalar || (v instanceof Sequence && v.items.every(isConstant));
 
 export function arrayOf(v: Value): NDArray {
   if (v instanceof Known || v instanceof Adapted) return v.array;
@@ -73,5 +73,5 @@ export function arrayOf(v: Value): NDArray {
 /** The elements, if they are known now. */
 export function knownOf(v: Value): Known | null {
   if (v instanceof Known) return v;
-  return v instanceof ConcreteArray ? Known.of(expectConcrete(v, 'a shape')) : null;
+  return v instanceof ConcreteArray || v instanceof Scalar ? Known.of(expectConcrete(v, 'a shape')) : null;
 }

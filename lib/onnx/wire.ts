@@ -60,6 +60,7 @@ export const header = (number: number, length: number): Uint8Array => Buffer.con
 
 /** Numbers of the fields of ONNX's messages that are walked here. */
 export const MODEL_GRAPH = 7;
+export const GRAPH_NODE = 1;
 export const GRAPH_INITIALIZER = 5;
 const TENSOR_FLOATS = 4;
 export const TENSOR_RAW = 9;

@@ -1,13 +1,13 @@
 /** Model files put together from parts of another one and new tensors, written beside their place, checked, and moved there. */
 import { closeSync, fsyncSync, mkdirSync, mkdtempSync, openSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import type { TensorProto } from 'onnx-buf';
+import type { NodeProto, TensorProto } from 'onnx-buf';
 import { messages } from '../lowering/model.js';
 import { engine } from '../runtime/engines.js';
 import { ValueError } from '../runtime/errors.js';
 import { writeFully } from '../training/atomic-file.js';
 import type { Source } from './source.js';
-import { GRAPH_INITIALIZER, MODEL_GRAPH, TENSOR_RAW, header, type Field, type Layout, type Piece } from './wire.js';
+import { GRAPH_INITIALIZER, GRAPH_NODE, MODEL_GRAPH, TENSOR_RAW, header, type Field, type Layout, type Piece } from './wire.js';
 
 /** Elements: in memory, or where they lie. */
 export type Elements = Uint8Array | { readonly source: Source; readonly from: number; readonly to: number };
@@ -38,6 +38,8 @@ function* chunks(e: Elements): Generator<Uint8Array> {
 interface Part { readonly length: number; readonly bytes: () => Iterable<Uint8Array> }
 const part = (source: Source, piece: Piece): Part => (piece instanceof Uint8Array ? { length: piece.byteLength, bytes: () => [piece] } : { length: piece.to - piece.from, bytes: () => chunks({ source, from: piece.from, to: piece.to }) });
 
+const bytesPart = (number: number, bytes: Uint8Array): Part[] => [header(number, bytes.length), bytes].map((b) => ({ length: b.length, bytes: () => [b] }));
+
 /** The field of an initializer with its elements in it. */
 function inline({ proto, elements }: NewTensor): Part[] {
   const { onnx, protobuf } = messages();
@@ -52,13 +54,21 @@ function external({ proto, elements }: NewTensor, location: string, offset: numb
   const { onnx, protobuf } = messages();
   const entry = (key: string, value: string | number) => protobuf.create(onnx.StringStringEntryProtoSchema, { key, value: String(value) });
   const head = protobuf.toBinary(onnx.TensorProtoSchema, { ...proto, dataLocation: 1, externalData: [entry('location', location), entry('offset', offset), entry('length', sizeOf(elements))] } as TensorProto);
-  return [header(GRAPH_INITIALIZER, head.length), head].map((b) => ({ length: b.length, bytes: () => [b] }));
+  return bytesPart(GRAPH_INITIALIZER, head);
 }
 
 /** What a file is made of: an existing model, whose initializers are replaced by number, and further ones. */
-export interface Recipe { readonly source: Source; readonly layout: Layout; readonly replaced: ReadonlyMap<number, NewTensor>; readonly added: readonly NewTensor[]; readonly stored: (index: number) => NewTensor }
+export interface Recipe {
+  readonly source: Source;
+  readonly layout: Layout;
+  readonly replaced: ReadonlyMap<number, NewTensor>;
+  /** Nodes that hold tensors which changed, by number. */
+  readonly nodes: ReadonlyMap<number, NodeProto>;
+  readonly added: readonly NewTensor[];
+  readonly stored: (index: number) => NewTensor;
+}
 
-function assemble({ source, layout, replaced, added, stored }: Recipe, location: string | null): { model: Part[]; data: Part[] } {
+function assemble({ source, layout, replaced, nodes, added, stored }: Recipe, location: string | null): { model: Part[]; data: Part[] } {
   const data: Part[] = [];
   let offset = 0;
   const tensor = (t: NewTensor): Part[] => {
@@ -72,7 +82,10 @@ function assemble({ source, layout, replaced, added, stored }: Recipe, location:
   };
   const whole = (f: Field): Piece => ({ from: f.start, to: f.to });
   const numbers = new Map(layout.initializers.map((s, i) => [s.field, i]));
+  let nodeCount = 0;
   const graph = [...layout.graph.flatMap((f): Part[] => {
+    const changed = f.number === GRAPH_NODE ? nodes.get(nodeCount++) : undefined;
+    if (changed) return bytesPart(GRAPH_NODE, messages().protobuf.toBinary(messages().onnx.NodeProtoSchema, changed));
     const i = numbers.get(f);
     const given = i === undefined ? undefined : replaced.get(i);
     if (given) return tensor(given);

@@ -3,7 +3,7 @@ import { lax, numpy as jnp, type Array } from '../../jax/index.js';
 import { Scalar } from '../../jax/array.js';
 import { canonicalAxis, dims } from '../../jax/dims.js';
 import { isFloat } from '../../jax/dtypes.js';
-import { Adapted, Known, arrayOf } from '../values.js';
+import { Adapted, Known, arrayOf, type Value } from '../values.js';
 import type { Call, Operators } from '../call.js';
 
 const range = (n: number): number[] => [...globalThis.Array(n).keys()];
@@ -301,7 +301,7 @@ function nonZero(c: Call): Array {
   return new Known('int64', [x.shape.length, at.length], steps.flatMap((s, axis) => at.map((i) => Math.floor(i / s) % x.shape[axis]))).array;
 }
 
-function constant(c: Call): Known | Array {
+function constant(c: Call): Value {
   const t = c.tensor('value');
   if (t) return t;
   if (c.attribute('value_float')) return new Known(c.run.float, [], [c.float('value_float', 0)]);
