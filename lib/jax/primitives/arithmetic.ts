@@ -78,7 +78,15 @@ export const maxP = extremum('max', 'MAX', 'Max');
 export const minP = extremum('min', 'MIN', 'Min');
 export const negP = elementwise({ name: 'neg', opcode: 'NEG', onnx: 'Neg', result: numbers('neg'), rule: (ct) => [() => neg(ct)] });
 export const absP = elementwise({ name: 'abs', opcode: 'ABS', onnx: 'Abs', result: numbers('abs'), rule: (ct, [x]) => [() => select(ge(x, 0), ct, neg(ct))] });
-export const signP = elementwise({ name: 'sign', opcode: 'SIGN', onnx: 'Sign', result: numbers('sign'), rule: () => [null] });
+export const signP = elementwise({
+  name: 'sign', opcode: 'SIGN', result: numbers('sign'), rule: () => [null],
+  onnx: (g, [x], _params, { outputs: [{ dtype }] }) => {
+    if (dtype !== 'int64') return g.node('Sign', [x]);
+    // The engine's own Sign sees only the lower half of 64-bit integers.
+    const [zero, one, minus] = [0, 1, -1].map((v) => g.constant('int64', [], [BigInt(v)]));
+    return g.node('Where', [g.node('Greater', [x, zero]), one, g.node('Where', [g.node('Less', [x, zero]), minus, zero])]);
+  },
+});
 export const squareP = elementwise({ name: 'square', opcode: 'SQUARE', result: numbers('square'), onnx: (g, [x]) => g.node('Mul', [x, x]), rule: (ct, [x]) => [() => mul(ct, mul(x, 2))] });
 /** `a * b + c` rounded once. The product of two float32 is exact in float64, which the standard lowering uses. */
 export const fmaP = elementwise({
