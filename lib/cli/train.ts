@@ -72,9 +72,11 @@ async function watch(run: Run, config: Loaded, before: Params, file: string, { s
     stderr.write(`${signal === 'SIGINT' ? 'Interrupted' : 'Asked to end'}: saving and stopping; once more stops at once.\n`);
     run.stop();
   });
+  let began = false;
   let [step, evaluation, end]: [StepEvent?, EvaluationEvent?, EndEvent?] = [];
   try {
     for await (const event of run) {
+      began = true;
       for (const watcher of [lines, board, bar]) watcher(event);
       if (event.type === 'step') step = event;
       if (event.type === 'evaluation') evaluation = event;
@@ -83,8 +85,15 @@ async function watch(run: Run, config: Loaded, before: Params, file: string, { s
   } finally {
     lines[Symbol.dispose]();
     bar[Symbol.dispose]();
-    const after = await run.params().catch(() => undefined);
-    writeReport(config, log, before, after);
+    // A run that did not begin has nothing to tell, and the folder may be another's.
+    if (began) {
+      const after = await run.params().catch(() => undefined);
+      try {
+        writeReport(config, log, before, after);
+      } catch (error) {
+        if (end) throw error; // else what ended the run is what matters
+      }
+    }
   }
   const stopped = end!.reason === 'stopped';
   const facts = {
@@ -141,7 +150,7 @@ async function evaluate(args: Arguments): Promise<Outcome> {
     const seconds = (performance.now() - began) / 1000;
     return {
       code: 0, json: { checkpoint: path, step: manifest.step, metrics, batches, seconds },
-      text: `${table(['metric', 'mean'], Object.entries(metrics).map(([name, value]) => [name, formatNumber(value)]), [1])}\n\nstep ${manifest.step}, ${batches} batches in ${seconds.toFixed(2)} s`,
+      text: `${table(['metric', 'mean'], Object.entries(metrics).map(([name, value]) => [name, formatNumber(value)]), [1])}\n\nstep ${manifest.step}, ${batches} ${batches === 1 ? 'batch' : 'batches'} in ${seconds.toFixed(2)} s`,
     };
   } finally {
     if (trainee.step instanceof TrainingSession) trainee.step.dispose();

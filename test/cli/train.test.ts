@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 
 import { engines } from '../../lib/runtime/engines.js';
 import { encodeSafetensors } from '../../lib/training/checkpoints/safetensors.js';
-import { checkpointSteps, fit, loadCheckpoint, readHistory, trainStep } from '../../lib/training/index.js';
+import { CheckpointManager, checkpointSteps, fit, loadCheckpoint, readHistory, trainStep } from '../../lib/training/index.js';
 import { configFolder, moduleOf, PLAIN } from './configs.js';
 import { CLI, hokku, hokkuJson, spawned } from './run.js';
 
@@ -114,6 +114,15 @@ describe('hokku train', () => {
     expect(stderr).to.match(/hokku: fit: the loss is NaN at step 7 \(batch 6 of epoch 0\)/);
     expect(readFileSync(join(dirname(bad), 'runs', 'bad', 'report.html'), 'utf8')).to.include('did not end');
     expect(checkpointSteps(join(dirname(bad), 'runs', 'bad', 'checkpoints'))).to.deep.equal([3, 6]);
+  });
+
+  it('leaves a run alone that another process makes', async () => {
+    const folder = join(dirname(config), 'taken');
+    await using manager = await CheckpointManager.open(join(folder, 'checkpoints'));
+    void manager;
+    const done = await hokku('train', config, '--out', folder, '--json');
+    expect(done.status).to.equal(1);
+    expect(JSON.parse(done.stdout).error.code).to.equal('LOCKED');
   });
 
   it('refuses configurations that cannot be meant', async () => {

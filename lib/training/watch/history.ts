@@ -5,14 +5,15 @@ import { FileFormatError } from '../../runtime/errors.js';
 import type { FitEvent } from '../events.js';
 import { watcher, type Watcher } from './watcher.js';
 
-/** What a line holds of an event: not `aux` and `state`, which are arrays, nor statistics, which TensorBoard's files show. */
+/** What a line holds of an event: not `aux` and `state`, which are arrays, nor the place in the data, nor statistics, which TensorBoard's files show. */
 export type HistoryEvent = Exclude<FitEvent, { type: 'statistics' }>;
 
 const FLUSH_MS = 2000;
 const WORDS: Readonly<Record<string, number>> = { NaN, Infinity, '-Infinity': -Infinity };
 
+const LEFT_OUT: ReadonlySet<string> = new Set(['aux', 'state', 'position']);
 const encode = (event: FitEvent): string => `${JSON.stringify(event, (key, value: unknown) =>
-  (key === 'aux' || key === 'state' ? undefined : typeof value === 'number' && !Number.isFinite(value) ? String(value) : value))}\n`;
+  (LEFT_OUT.has(key) ? undefined : typeof value === 'number' && !Number.isFinite(value) ? String(value) : value))}\n`;
 
 /**
  * A watcher for `fit`: appends what happens to `path`, at most two seconds late, and at once what is not a step.

@@ -132,25 +132,26 @@ function curveCards({ steps, evaluations }: Run): string {
   if (!steps.length && !evaluations.length) return '';
   const x = steps.map((s) => s.step);
   const [trained, evaluated] = [namesOf(steps), namesOf(evaluations)];
-  const cards: [title: string, series: Series[]][] = [];
+  const cards: [title: string, series: Series[], log?: boolean][] = [];
   for (const name of ['loss', ...trained, ...evaluated].filter((n, i, all) => all.indexOf(n) === i)) {
     const series: Series[] = [];
     if (name === 'loss' || trained.includes(name)) series.push(...smoothed('training', x, steps.map((s) => (name === 'loss' ? s.loss : s.metrics[name] ?? NaN))));
     if (evaluated.includes(name)) series.push({ name: 'evaluation', x: evaluations.map((e) => e.step), y: evaluations.map((e) => e.metrics[name] ?? NaN), marked: evaluations.length <= 40, colour: 1 });
-    cards.push([name, series]);
+    cards.push([name, series, true]);
   }
   if (steps.some((s) => s.learningRate !== null)) cards.push(['learning rate', [{ name: 'learning rate', x, y: steps.map((s) => s.learningRate ?? NaN), colour: 2 }]]);
   if (steps.length > 1) {
     cards.push(['steps per second', smoothed('steps per second', x, steps.map((s) => s.stepsPerSecond), 4)]);
     cards.push(['memory, MB', [{ name: 'memory', x, y: steps.map((s) => s.memory / 1e6), colour: 6 }]]);
   }
-  return `<div class="cards">${cards.map(([title, series]) => card(title, series)).join('')}</div>`;
+  return `<div class="cards">${cards.map((c) => card(...c)).join('')}</div>`;
 }
 
-function card(title: string, series: readonly Series[]): string {
+/** @param log whether a wide range of values may be drawn by its logarithm */
+function card(title: string, series: readonly Series[], log = false): string {
   const values = series.flatMap((s) => Array.from(s.y)).filter(Number.isFinite);
   const [low, high] = extremes(values);
-  const yScale = low > 0 && high / low > 50 ? 'log' as const : 'linear' as const;
+  const yScale = log && low > 0 && high / low > 50 ? 'log' as const : 'linear' as const;
   const shown = series.filter((s) => !s.pale);
   const legend = shown.length > 1 ? `<span class="legend">${shown.map((s, i) => `<i class="s${s.colour ?? i}"></i>${text(s.name)}`).join(' ')}</span>` : '';
   return `<figure class="card"><figcaption>${text(title)}${yScale === 'log' ? ' <small>logarithmic</small>' : ''}${legend}</figcaption>${curves(series, { yScale })}</figure>`;

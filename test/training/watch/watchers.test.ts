@@ -75,7 +75,7 @@ describe('history', () => {
     using watch = history(path);
     events.forEach(watch);
   };
-  const plain = (events: FitEvent[]): unknown[] => events.map(({ aux, state, ...event }: any) => event);
+  const plain = (events: FitEvent[]): unknown[] => events.map(({ aux, state, position, ...event }: any) => event);
 
   it('comes back as it was, but for arrays', () => {
     const path = join(root, 'plain', 'history.ndjson');
