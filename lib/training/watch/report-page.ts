@@ -95,7 +95,7 @@ for (const svg of document.querySelectorAll('svg.curves[data-frame]')) {
     note.textContent = 'step ' + step + ': ' + near.map(({ name, p }) => (lines.length > 1 ? name + ' ' : '') + show(value(p[1]))).join(', ');
     note.setAttribute('text-anchor', x > (left + right) / 2 ? 'end' : 'start');
     note.setAttribute('x', x > (left + right) / 2 ? x - 8 : x + 8);
-    note.setAttribute('y', top + 10);
+    note.setAttribute('y', top - 3);
   });
   svg.addEventListener('pointerleave', () => { cross.setAttribute('d', ''); note.textContent = ''; });
 }`;

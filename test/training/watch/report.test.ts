@@ -78,7 +78,7 @@ describe('report', () => {
     const open = (html: string, ...args: string[]): string => {
       const file = join(folder, 'report.html');
       writeFileSync(file, html);
-      const done = spawnSync(browser!, ['--headless', '--no-sandbox', '--disable-gpu', '--hide-scrollbars', `--user-data-dir=${join(folder, 'profile')}`, ...args, pathToFileURL(file).href], { encoding: 'utf8', timeout: 60_000 });
+      const done = spawnSync(browser!, ['--headless', '--no-sandbox', '--disable-gpu', '--hide-scrollbars', `--user-data-dir=${join(folder, 'profile')}`, ...args, pathToFileURL(file).href], { encoding: 'utf8', timeout: 200_000 });
       expect(done.status, done.stderr).to.equal(0);
       return done.stdout;
     };
