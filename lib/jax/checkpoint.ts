@@ -6,7 +6,7 @@ import { bind, type Jaxpr } from './core.js';
 import { isFloat } from './dtypes.js';
 import { jvpProgram } from './forward.js';
 import type { Primitive } from './primitives/primitive.js';
-import { inFront, moveAxis } from './primitives/shape.js';
+import { mappedInFront } from './primitives/shape.js';
 import * as tree from './tree.js';
 
 /**
@@ -17,7 +17,7 @@ const barrierP: Primitive = {
   name: 'optimization_barrier',
   shape: (inputs) => [...inputs],
   vjp: (inputs, params) => ({ outputs: bind(barrierP, inputs, params), pullback: (cts) => cts }),
-  batch: (inputs, axes, params, { size }) => [bind(barrierP, inputs.map((x, i) => (axes[i] === null ? x : inFront(x, axes[i], size))), params), axes.map((a) => (a === null ? null : 0))],
+  batch: (inputs, axes, params) => [bind(barrierP, mappedInFront(inputs, axes), params), axes.map((a) => (a === null ? null : 0))],
   lower: (g, inputs, _params, types) => {
     // A condition made of the last input's first element, of which it does not matter whether it holds.
     const last = inputs.length - 1;
@@ -53,7 +53,7 @@ const checkpointP: Primitive<CheckpointParams> = {
   },
   batch: (inputs, axes, { jaxpr }, mapped) => {
     const { jaxpr: batched, outputs } = batchedProgram(jaxpr, axes.map((a) => a !== null), mapped);
-    return [bind(checkpointP, inputs.map((x, i) => (axes[i] === null ? x : moveAxis(x, axes[i]!, 0))), { jaxpr: batched }), outputs.map((o) => (o ? 0 : null))];
+    return [bind(checkpointP, mappedInFront(inputs, axes), { jaxpr: batched }), outputs.map((o) => (o ? 0 : null))];
   },
   lower: () => { throw new Error('checkpoint is replaced by its program before lowering.'); },
 };

@@ -9,7 +9,7 @@ import { isFloat } from './dtypes.js';
 import { dims } from './dims.js';
 import { partialEval, traceProgram } from './programs.js';
 import type { MappedAxis, Primitive } from './primitives/primitive.js';
-import { moveAxis, reduceSum } from './primitives/shape.js';
+import { mappedInFront, reduceSum } from './primitives/shape.js';
 import * as tree from './tree.js';
 
 type Flat = (...xs: NDArray[]) => NDArray[];
@@ -34,7 +34,6 @@ const mapped = (f: Flat, axes: readonly Axis[], axis: MappedAxis): Flat => (...x
   const batched = batchedProgram(jaxpr, [...consts.map(() => false), ...axes.map((a) => a !== null)], axis, jaxpr.outputs.map(() => true)).jaxpr;
   return evalJaxpr(batched, [...consts, ...xs]);
 };
-const front = (inputs: readonly NDArray[], axes: readonly Axis[]): NDArray[] => inputs.map((x, i) => (axes[i] === null ? x : moveAxis(x, axes[i]!, 0)));
 
 const customVjpP: Primitive<CustomVjp> = inlined('custom_vjp_call', {
   vjp: (inputs, { jaxpr, fwd, bwd }) => {
@@ -44,7 +43,7 @@ const customVjpP: Primitive<CustomVjp> = inlined('custom_vjp_call', {
     return { outputs, pullback: (cts) => { const back = bwd(...kept, ...outputs.map((x, i) => cotangent(cts[i], x))); return inputs.map((x, i) => (isFloat(x.dtype) ? back[i] : null)); } };
   },
   batch: (inputs, axes, { jaxpr, fwd, bwd }, axis) => {
-    const xs = front(inputs, axes);
+    const xs = mappedInFront(inputs, axes);
     const isMapped = axes.map((a) => a !== null);
     const all = batchedProgram(jaxpr, isMapped, axis, jaxpr.outputs.map(() => true)).jaxpr;
     const batchedBwd: Flat = (...ys) => mapped(bwd, allInFront(ys.length), axis)(...ys).map((ct, i) => (isMapped[i] ? ct : reduceSum(ct, [0])));
@@ -82,7 +81,7 @@ const customJvpP: Primitive<CustomJvp> = inlined('custom_jvp_call', {
     };
   },
   batch: (inputs, axes, { jaxpr, rule }, axis) => {
-    const xs = front(inputs, axes);
+    const xs = mappedInFront(inputs, axes);
     const all = batchedProgram(jaxpr, axes.map((a) => a !== null), axis, jaxpr.outputs.map(() => true)).jaxpr;
     return [bind(customJvpP, xs, { jaxpr: all, rule: mapped(rule, [...axes, ...axes], axis) }), allInFront(jaxpr.outputs.length)];
   },

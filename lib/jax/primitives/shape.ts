@@ -70,6 +70,9 @@ export const expandTo = (x: NDArray, shape: Shape): NDArray => (dims.equalShapes
 /** A batch of `size` along the leading axis: the axis moved there, or the same value repeated where it has none. */
 export const inFront = (x: NDArray, axis: number | null, size: number): NDArray => (axis === null ? expandTo(x, [size, ...x.shape]) : moveAxis(x, axis, 0));
 
+/** The mapped ones among several values with their axis in front; the others as they are. */
+export const mappedInFront = (inputs: readonly NDArray[], axes: readonly (number | null)[]): NDArray[] => inputs.map((x, i) => (axes[i] === null ? x : moveAxis(x, axes[i]!, 0)));
+
 interface SliceParams { readonly starts: readonly number[]; readonly limits: readonly number[]; readonly strides: readonly number[] }
 export const sliceP: Primitive<SliceParams> = primitive({
   name: 'slice',

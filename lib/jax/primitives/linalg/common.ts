@@ -10,7 +10,7 @@ import { convertElementType } from '../convert.js';
 import { dotGeneral } from '../dot.js';
 import { iota } from '../indexing.js';
 import { primitive, requireFloat, type Primitive } from '../primitive.js';
-import { expandTo, moveAxis, reshape, transpose } from '../shape.js';
+import { expandTo, inFront, moveAxis, reshape, transpose } from '../shape.js';
 
 export const range = (n: number): number[] => [...globalThis.Array(n).keys()];
 
@@ -39,13 +39,6 @@ export function rightHandSides(where: string, a: Aval, b: Aval): Aval {
 }
 export const outputs = ({ lead, dtype }: Matrix, ...last: Shape[]): Aval[] => last.map((s) => aval([...lead, ...s], dtype));
 
-/** Every operand with its batch axis in front. */
-function toFront(inputs: readonly NDArray[], axes: readonly (number | null)[]): NDArray[] {
-  const at = axes.findIndex((a) => a !== null);
-  const size = inputs[at].shape[axes[at]!];
-  return inputs.map((x, i) => (axes[i] === null ? expandTo(x, [size, ...x.shape]) : moveAxis(x, axes[i], 0)));
-}
-
 interface Decomposition<P> {
   readonly name: string;
   /** The operator of the `hokku` domain. */
@@ -61,10 +54,10 @@ interface Decomposition<P> {
 export function decomposition<P>({ name, op, attributes, operands = (x) => x, shape, vjp, batch }: Decomposition<P>): Primitive<P> {
   const self: Primitive<P> = primitive({
     name, shape, vjp,
-    batch: (inputs, axes, params) => {
+    batch: (inputs, axes, params, { size }) => {
       const special = batch?.(inputs, axes, params);
       if (special) return special;
-      const out = bind(self, toFront(inputs, axes), params);
+      const out = bind(self, inputs.map((x, i) => inFront(x, axes[i], size)), params);
       return [out, out.map(() => 0)];
     },
     lower: (g, inputs, params, types) => {
