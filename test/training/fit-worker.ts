@@ -1,31 +1,28 @@
 /** A thread that trains a model of its own, disposes of it, and ends whenever it likes. */
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
-import { random, tree, type Array } from '../../lib/jax/index.js';
+import { fromBytes, numpy as jnp, tree, type Array } from '../../lib/jax/index.js';
 import * as optax from '../../lib/optax/index.js';
 import { engines } from '../../lib/runtime/engines.js';
-import { TrainingSession, fit, generateArtifacts, trainStep } from '../../lib/training/index.js';
-import { batches, loss, newParams, notMiddle } from './notebook.js';
+import { TrainingSession, fit, generateArtifacts, type Loss } from '../../lib/training/index.js';
+import { STEPS, batches, finish, run, start } from './kill-run.js';
 
 const { index, folder } = workerData as { index: number; folder: string };
-const params = newParams(index);
-const optimizer = optax.adam(1e-3);
-const data = batches(4);
-const session = index % 2 === 1 && !engines().find((e) => e.name === 'onnxruntime-training')!.missing;
+const checkpoint = { directory: join(folder, String(index)), every: 6, keep: 2 };
 
-if (session) {
-  const directory = join(folder, `artifacts-${index}`);
-  generateArtifacts({ loss, params, optimizer, trainable: notMiddle, batch: data[0] }, directory);
-  const one = TrainingSession.load(directory);
-  for await (const event of fit({ step: one, data, checkpoint: { directory: join(folder, String(index)), every: 2 } })) void event;
-  one.dispose();
-  rmSync(directory, { recursive: true });
+if (index % 2 === 1 && !engines().find((e) => e.name === 'onnxruntime-training')!.missing) {
+  const artifacts = join(folder, `artifacts-${index}`);
+  // Without random numbers, which files for others cannot hold yet.
+  const loss: Loss = (p, { x, y }) => jnp.mean(optax.softmaxCrossEntropyWithIntegerLabels(x.matmul(p.head.w).add(p.head.b), y));
+  const batch = { x: fromBytes('float32', [4, 5], new Float32Array(20)), y: fromBytes('int32', [4], new Int32Array(4)) };
+  generateArtifacts({ loss, params: start().params, optimizer: optax.adam(1e-2), batch }, artifacts);
+  const session = TrainingSession.load(artifacts);
+  for await (const event of fit({ step: session, data: batches(), steps: STEPS, checkpoint })) void event;
+  session.dispose();
 } else {
-  const step = trainStep({ loss, optimizer, trainable: notMiddle });
-  const run = fit({ step, state: step.init(params, { rng: random.PRNGKey(index) }), data, checkpoint: { directory: join(folder, String(index)), every: 2 } });
-  for await (const event of run) void event;
-  for (const x of tree.leaves({ ...run.state }) as (Array & { dispose(): void })[]) x.dispose();
+  const one = run(checkpoint);
+  await finish(one);
+  for (const x of tree.leaves({ ...one.state }) as (Array & { dispose(): void })[]) x.dispose();
 }
 parentPort!.postMessage(index);
 // Half of them are ended from outside while they still do something.

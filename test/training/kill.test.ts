@@ -6,7 +6,7 @@ import { temporaryFolder } from './artifacts-helpers.js';
 import { STEPS, finish, run } from './kill-run.js';
 
 const LONG = Boolean(process.env['HOKKU_LONG']);
-const KILLS = LONG ? 1000 : 10;
+const KILLS = LONG ? 1000 : 6;
 const SCRIPT = fileURLToPath(new URL('./kill-run.js', import.meta.url));
 
 interface Life { readonly started: number | null; readonly steps: number; readonly saved: number; readonly hash: string | null; readonly killed: boolean; readonly complaint: string }
