@@ -9,13 +9,15 @@ import { openFolder, type Folder } from '../training/artifacts/load.js';
 import type { PortRecord } from '../training/artifacts/manifest.js';
 import { numbered } from '../training/artifacts/ports.js';
 import { FILES } from '../training/artifacts/write.js';
-import { generateArtifacts, type ArtifactsOptions } from '../training/artifacts.js';
+import * as optax from '../optax/index.js';
+import { generateArtifacts, type Artifacts, type ArtifactsOptions } from '../training/artifacts.js';
 import { from } from '../training/data/index.js';
 import { TrainingSession } from '../training/training-session.js';
 import { painter, positional, subcommand, table, UsageError, type Arguments, type Command, type Outcome } from './command.js';
 import { CONFIG_OPTIONS, keyOf, loadConfig, valueOf, type Loaded } from './config.js';
 
 const HELP = `usage: hokku artifacts make CONFIG [FOLDER]
+       hokku artifacts make MODEL.onnx FOLDER [options]
        hokku artifacts inspect FOLDER
        hokku artifacts validate FOLDER
 
@@ -26,8 +28,17 @@ const HELP = `usage: hokku artifacts make CONFIG [FOLDER]
 
 CONFIG is as for \`hokku train\`.
 
+of a model's file:
+  --train PATTERN       what trains, by the parameters' names (several times; all where left out)
+  --loss NAME           crossEntropy (the default), binaryCrossEntropy, l2 or l1, of the model's output and the input 'target'
+  --optimizer NAME      adamw (the default), adam or sgd
+  --learning-rate RATE  0.001 where left out
+  --output NAME         of several outputs, the one that is trained
+  --shape NAME=2x3x…    of an input whose shape the model leaves open (beyond a first, open dimension: the batch's)
+
 examples:
   hokku artifacts make config.js runs/artifacts
+  hokku artifacts make model.onnx runs/artifacts --train 'classifier/**' --loss crossEntropy --optimizer adamw
   hokku artifacts inspect runs/artifacts
   hokku artifacts validate runs/artifacts --json`;
 
@@ -65,7 +76,41 @@ async function inspect(args: Arguments): Promise<Outcome> {
   return { code: 0, json, text: lines.join('\n') };
 }
 
+const MODEL_OPTIONS = {
+  train: { type: 'string', multiple: true }, loss: { type: 'string' }, optimizer: { type: 'string' }, 'learning-rate': { type: 'string' }, output: { type: 'string' },
+  shape: { type: 'string', multiple: true },
+} as const satisfies Command['options'];
+const OPTIMIZERS: Readonly<Record<string, (rate: number) => optax.GradientTransformation>> = { adamw: optax.adamw, adam: optax.adam, sgd: optax.sgd };
+
+/** `2x3x48` of each `NAME=2x3x48`. */
+function shapesOf(values: readonly string[]): Record<string, number[]> {
+  return Object.fromEntries(values.map((text) => {
+    const at = text.lastIndexOf('=');
+    const shape = text.slice(at + 1).split('x');
+    if (at < 1 || !shape.every((d) => /^\d+$/.test(d))) throw new UsageError(`--shape must be a name and sizes, such as image=2x3x224x224, but is '${text}'.`);
+    return [text.slice(0, at), shape.map(Number)];
+  }));
+}
+
+/** Artifacts of a model's file, without a configuration. */
+async function makeFromModel(args: Arguments): Promise<Outcome> {
+  const [file, folder] = positional(args, 'artifacts make', ['MODEL.onnx', 'FOLDER']) as [string, string];
+  const { importModel, objective } = await import('../onnx/index.js');
+  const list = (name: string): string[] => [args.values[name] ?? []].flat().map(String);
+  const [name, rate] = [String(args.values['optimizer'] ?? 'adamw'), Number(args.values['learning-rate'] ?? 1e-3)];
+  if (!Object.hasOwn(OPTIMIZERS, name)) throw new UsageError(`--optimizer must be one of ${Object.keys(OPTIMIZERS).join(', ')}, but is '${name}'.`);
+  if (!(rate > 0)) throw new UsageError(`--learning-rate must be a number above 0, but is '${String(args.values['learning-rate'])}'.`);
+  const trainable = list('train');
+  const model = importModel(file, trainable.length ? { trainable } : {});
+  const output = args.values['output'];
+  const { loss, batch } = objective(model, String(args.values['loss'] ?? 'crossEntropy'), { shapes: shapesOf(list('shape')), ...(typeof output === 'string' && { output }) });
+  return written(folder, generateArtifacts({ loss, batch, params: model.params, optimizer: OPTIMIZERS[name](rate), ...(trainable.length && { trainable }) }, folder));
+}
+
 async function make(args: Arguments): Promise<Outcome> {
+  if (args.positionals[0]?.endsWith('.onnx')) return makeFromModel(args);
+  const stray = Object.keys(MODEL_OPTIONS).find((name) => args.values[name] !== undefined);
+  if (stray) throw new UsageError(`--${stray} is for a model's file, MODEL.onnx; a configuration says it itself.`);
   const [file, given] = positional(args, 'artifacts make', ['CONFIG', '[FOLDER]']);
   const config = await loadConfig(file!, args);
   const folder = given ?? config.artifacts;
@@ -77,7 +122,10 @@ async function make(args: Arguments): Promise<Outcome> {
     loss, optimizer, params: await valueOf(params), batch: await exampleOf(config, file!), state: await valueOf(config.state ?? {}), rng: keyOf(config.rng),
     ...Object.fromEntries(Object.entries({ trainable, freezeState, evalLoss, outputs, style, batchDim }).filter(([, value]) => value !== undefined)),
   };
-  const made = generateArtifacts(options, folder);
+  return written(folder, generateArtifacts(options, folder));
+}
+
+function written(folder: string, made: Artifacts): Outcome {
   const ports = (records: readonly PortRecord[]): string => records.map((p) => `${p.name}: ${typeOf(p)}`).join(', ');
   const lines = [
     `${folder}: ${made.style} style, ${made.trainable.length} arrays train, ${made.frozen.length} are frozen`, `inputs   ${ports(made.inputs)}`, `outputs  ${ports(made.outputs)}`,
@@ -140,4 +188,4 @@ function zeros({ dtype, shape }: PortRecord): ConcreteArray {
   return fromBytes(dtype, sizes, new Uint8Array(sizes.reduce((a, b) => a * b, DTYPES[dtype].size)));
 }
 
-export const artifacts: Command = { help: HELP, options: CONFIG_OPTIONS, run: (args) => subcommand('artifacts', { make, inspect, validate }, args) };
+export const artifacts: Command = { help: HELP, options: { ...CONFIG_OPTIONS, ...MODEL_OPTIONS }, run: (args) => subcommand('artifacts', { make, inspect, validate }, args) };

@@ -3,6 +3,7 @@ export { importModel, type ApplyOptions, type ImportOptions, type ImportedModel,
 export { exportFunction, exportModel, type ExportFunctionOptions, type ExportOptions } from './export.js';
 export { lora, mergeLora, type Lora, type LoraOptions } from './lora.js';
 export { biasOnly, lastLayers, normOnly } from './selections.js';
+export { LOSSES, objective, type ModelObjective, type ObjectiveOptions } from './objective.js';
 export type { WriteOptions } from './write.js';
 export { UnsupportedOperators, type UnsupportedNode } from './errors.js';
 export type { Port } from './graph.js';

@@ -31,6 +31,18 @@ describe('hokku artifacts', () => {
     expect(json.tensors.filter((t: any) => t.role === 'frozen').map((t: any) => t.name)).to.deep.equal(['mlp/~/linear_1/b', 'mlp/~/linear_1/w']);
   });
 
+  it('makes them of a model\'s file', async () => {
+    const model = join(packageRoot(), 'test', 'onnx', 'torch', 'resnet_eval.onnx');
+    const made = fresh();
+    const json = await hokkuJson('artifacts', 'make', model, made, '--train', 'fc', '--optimizer', 'adam', '--learning-rate', '0.01');
+    expect(json.trainable).to.deep.equal(['fc/bias', 'fc/weight']);
+    expect(json.inputs.map((p: any) => `${p.name}: ${p.dtype}[${p.shape}]`)).to.deep.equal(['image: float32[batch,3,12,12]', 'target: int32[batch]']);
+    expect((await hokkuJson('artifacts', 'inspect', made)).learningRate).to.be.closeTo(0.01, 1e-8);
+    expect((await hokku('artifacts', 'make', model, made, '--train', 'fcc')).stderr).to.match(/did you mean 'fc'/);
+    expect((await hokku('artifacts', 'make', model, made, '--loss', 'crossEntropie')).stderr).to.match(/nearest is 'crossEntropy'/);
+    expect((await hokku('artifacts', 'make', 'config.js', made, '--train', 'fc')).stderr).to.match(/--train is for a model's file/);
+  });
+
   it('inspects what others made', async () => {
     const json = (await hokkuJson('artifacts', 'inspect', foreign));
     expect(json.writtenBy).to.equal('others');
