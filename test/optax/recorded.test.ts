@@ -86,7 +86,7 @@ describe('optimizers of other dtypes', () => {
   for (const dtype of ['float64', 'bfloat16'] as const) {
     for (const entry of entries) {
       const expected = entry.recorded[dtype];
-      if (expected.error !== undefined) continue;
+      if (!expected || expected.error !== undefined) continue;
       it(`${dtype} ${entry.name}`, () => {
         const options = { without: entry.without, dtype, empty: true };
         const opt = entry.make(true);
