@@ -73,7 +73,7 @@ describe('every module', () => {
     expect(classes.filter(([name, cls]) => !seen.has(cls as Function) && !others.test(name)).map(([name]) => name)).to.deep.equal([]);
   });
 
-  describe("begins with Haiku's parameters, bit for bit, and state", () => forEach(DESCRIPTORS, (d) => {
+  describe("begins with Haiku's parameters, bit for bit, and state", () => forEach(DESCRIPTORS.filter((d) => LONG || !/ResNet$/.test(d.name)), (d) => {
     const { init } = transformed(d);
     const flatInput = Float64Array.from({ length: d.shape.reduce((n, s) => n * s, 1) }, (_, i) => (d.dtype === 'int32' ? i % 6 : Math.sin(i)));
     const [params, state] = init(KEY, jnp.array(flatInput, { dtype: d.dtype ?? 'float32' }).reshape(d.shape));
@@ -134,11 +134,15 @@ describe('every module', () => {
       const shapes = hk.experimental.fastEvalShape(f.init, KEY, x)[0];
       for (const [module, name, { dtype: kept }] of hk.dataStructures.traverse<any>(shapes)) expect(kept, `${module}/${name}`).to.equal(dtype);
       const to = <T>(v: T): T => tree.map((a: Array) => (isFloat(a) ? a.astype(dtype) : a), v) as T;
+      // Half precision is computed where nothing is chosen by size: elsewhere it could be compared with nothing.
+      if (d.rough && dtype !== 'float64') {
+        for (const leaf of tree.leaves(hk.experimental.fastEvalShape(f.apply, to(reference.params), to(reference.state), KEY, x)[0]) as Array[]) if (/float/.test(leaf.dtype)) expect(leaf.dtype).to.equal(dtype);
+        continue;
+      }
       const [out] = jit(f.apply)(to(reference.params), to(reference.state), KEY, x);
       for (const leaf of floats(out)) expect(leaf.dtype).to.equal(dtype);
       const wide = <T>(v: T): T => tree.map((a: Array) => (isFloat(a) ? a.astype('float32') : a), v) as T;
-      // Half precision is compared where nothing is chosen by size.
-      if (!d.rough || dtype === 'float64') expectNear(wide(out), reference.out, { float64: 2e-5, float16: 2e-2, bfloat16: 1.5e-1 }[dtype], dtype);
+      expectNear(wide(out), reference.out, { float64: 2e-5, float16: 2e-2, bfloat16: 1.5e-1 }[dtype], dtype);
     }
   }));
 
