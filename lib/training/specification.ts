@@ -48,7 +48,7 @@ export function callLoss(loss: Loss, params: Params, batch: unknown, context: Lo
   const result = loss(params, batch, context);
   const [value, extra] = (globalThis.Array.isArray(result) ? result : [result, {}]) as [unknown, LossExtra];
   if (!isArray(value)) throw new TypeError(`The loss must return a scalar array, or [loss, { state, aux }], but returned ${value instanceof Promise ? 'a promise: async functions cannot be traced' : typeof value}.`);
-  if (value.ndim !== 0) throw new TypeError(`The loss must be a scalar, but is ${value}; reduce it with jnp.mean or jnp.sum.`);
+  if (value.ndim !== 0) throw new TypeError(`The loss must be a scalar, but is ${value.toString()}; reduce it with jnp.mean or jnp.sum.`);
   const unknown = Object.keys(extra ?? {}).find((k) => k !== 'state' && k !== 'aux');
   if (unknown !== undefined) throw new TypeError(`The loss returned [loss, { ${unknown} }], but beside the loss it may only return { state, aux }; put '${unknown}' into aux.`);
   return { loss: value, state: extra?.state ?? context.state, aux: extra?.aux ?? null };

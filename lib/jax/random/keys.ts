@@ -14,7 +14,7 @@ import { splitKeys } from './common.js';
 /** A key from a whole number: uint32[2], as `jax.random.PRNGKey`. Only the low 32 bits count. */
 export function PRNGKey(seed: number | bigint | NDArray): NDArray {
   if (isArray(seed)) {
-    if (seed.ndim !== 0 || isFloat(seed.dtype)) throw new TypeError(`random.PRNGKey: the seed must be a whole number or an integer scalar, got ${seed}.`);
+    if (seed.ndim !== 0 || isFloat(seed.dtype)) throw new TypeError(`random.PRNGKey: the seed must be a whole number or an integer scalar, got ${seed.toString()}.`);
     const low = reshape(convertElementType(seed, 'uint32'), [1]);
     return concatenate([expandTo(new Scalar(0, 'uint32', false), [1]), low], 0);
   }
