@@ -2,7 +2,7 @@
 import { aval, isArray, type Aval, type NDArray } from '../array.js';
 import { bind } from '../core.js';
 import { dims, formatShape, type Shape } from '../dims.js';
-import { ShapeError } from '../../runtime/errors.js';
+import { ShapeError, TypeError } from '../../runtime/errors.js';
 import { composed } from './composed.js';
 import { primitive, type Primitive } from './primitive.js';
 import { expandTo, moveAxis } from './shape.js';
