@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { grad, jit, lax, numpy as jnp, vmap, type Array } from '../../lib/jax/index.js';
+import { grad, jit, lax, makeJaxpr, numpy as jnp, vmap, type Array } from '../../lib/jax/index.js';
 import { expectClose, flat, numbers, onEveryEngine, thrown } from './helpers.js';
 
 const cumulate = (xs: Array) => lax.scan((c: Array, x: Array) => { const s = jnp.add(c, x); return [s, s]; }, jnp.zeros([]), xs);
@@ -29,6 +29,15 @@ describe('control flow', () => {
     expectClose(g(x), jnp.multiply(3, jnp.square(x)), 1e-5);
   });
 
+  it('what every turn hands on as it came is no carry, and what follows it needs no loop', () => {
+    const xs = jnp.arange(4, { dtype: 'float32' });
+    const f = (a: Array, b: Array): any => lax.scan(([still, sum]: any, x: any) => [[still, sum.add(x.mul(still))], still], [a, b], xs);
+    const { jaxpr } = makeJaxpr((a: Array, b: Array) => f(a, b)[0][0])(jnp.array(2), jnp.array(0));
+    expect(jaxpr.equations).to.have.length(0);
+    const [[still, sum], ys] = f(jnp.array(2), jnp.array(1));
+    expect([still.item(), sum.item(), ys.tolist()]).to.deep.equal([2, 13, [2, 2, 2, 2]]);
+    expect(grad((a: Array) => f(a, jnp.array(1))[0][1])(jnp.array(2)).item()).to.equal(6);
+  });
   it('a while loop under vmap stops each element by itself', () => {
     const halve = (x: Array) => lax.whileLoop(([v]: Array[]) => jnp.greater(v, 1), ([v, n]: Array[]) => [jnp.divide(v, 2), jnp.add(n, 1)], [x, 0]);
     const [values, turns] = vmap(halve)(jnp.array([1, 8, 100]));

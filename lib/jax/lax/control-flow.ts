@@ -78,8 +78,17 @@ export function scan(f: Fn, init: any, xs: any, options: ScanOptions = {}): [any
   });
   const n = carry.leaves.length;
   if (length === 0 || unroll === true) return unrolled(f, tree.unflatten(carry.def, carry.leaves), slices, length, reverse, outDef, closed.jaxpr.outputs.slice(n).map((a) => a.aval));
-  const results = bind(scanP, [...closed.consts, ...carry.leaves, ...slices.leaves], { jaxpr: closed.jaxpr, consts: closed.consts.length, carry: n, length, reverse });
-  return [tree.unflatten(carry.def, results.slice(0, n)), tree.unflatten(outDef, results.slice(n))];
+  // What every turn hands on as it came is captured instead of carried: then what follows need not wait for the loop, nor keep it.
+  const [at, { inputs, outputs }] = [closed.consts.length, closed.jaxpr];
+  const isStill = carry.leaves.map((x, i) => !x.weakType && outputs[i] === inputs[at + i]);
+  const moving = <T>(list: readonly T[]): T[] => list.filter((_, i) => !isStill[i]);
+  const still = <T>(list: readonly T[]): T[] => list.filter((_, i) => isStill[i]);
+  const carried = inputs.slice(at, at + n);
+  const jaxpr = { ...closed.jaxpr, inputs: [...inputs.slice(0, at), ...still(carried), ...moving(carried), ...inputs.slice(at + n)], outputs: [...moving(outputs.slice(0, n)), ...outputs.slice(n)] };
+  const [fixed, begin] = [[...closed.consts, ...still(carry.leaves)], moving(carry.leaves)];
+  const results = bind(scanP, [...fixed, ...begin, ...slices.leaves], { jaxpr, consts: fixed.length, carry: begin.length, length, reverse });
+  const last = results.slice(0, begin.length).values();
+  return [tree.unflatten(carry.def, carry.leaves.map((x, i) => (isStill[i] ? x : last.next().value!))), tree.unflatten(outDef, results.slice(begin.length))];
 }
 
 const row = (x: NDArray, i: number): NDArray => reshape(slice(x, x.shape.map((_, k) => (k === 0 ? i : 0)), x.shape.map((d, k) => (k === 0 ? i + 1 : d))), x.shape.slice(1));
