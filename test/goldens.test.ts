@@ -5,7 +5,7 @@ import { loadApi } from './goldens/api.js';
 import { findCases, goldensFolder, readCase } from './goldens/cases.js';
 import { runCase } from './goldens/run.js';
 
-const GROUPS = ['data_structures', 'initializers', 'naming', 'notebook', 'optimizers', 'prng'];
+const GROUPS = ['data_structures', 'errors', 'initializers', 'naming', 'notebook', 'optimizers', 'prng', 'programs'];
 
 describe('goldens', () => {
   for (const group of GROUPS) {
