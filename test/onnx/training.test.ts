@@ -4,11 +4,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { grad, jit, numpy as jnp, type Array } from '../../lib/jax/index.js';
-import { biasOnly, exportModel, importModel, lastLayers, lora, mergeLora, normOnly } from '../../lib/onnx/index.js';
+import { biasOnly, exportModel, importModel, lastLayers, lora, mergeLora, normOnly, objective } from '../../lib/onnx/index.js';
 import * as optax from '../../lib/optax/index.js';
 import { TrainingSession, generateArtifacts, trainStep } from '../../lib/training/index.js';
 import { engines } from '../../lib/runtime/engines.js';
 import { expectClose, numbers, onEveryEngine, thrown } from '../jax/helpers.js';
+import { graph, model, node, port, tensor } from './build.js';
 import { opened, recorded } from './torch.js';
 
 const chosen = (params: any, predicate: (m: string, n: string, v: Array) => unknown): string[] =>
@@ -65,6 +66,20 @@ describe('training an imported model', () => {
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
+  });
+
+  it('for a loss that has a name, of logits where the model ends with a softmax', () => {
+    const m = importModel(model(graph([node('MatMul', ['x', 'head.weight'], ['logits']), node('Softmax', ['logits'], ['y'])], [port('x', 'float32', ['batch', 3])], [port('y')], [tensor('head.weight', 'float32', [3, 2], [1, 2, 3, 4, 5, 6])])));
+    const { loss, batch, output } = objective(m, 'crossEntropy');
+    expect(output).to.equal('logits');
+    expect([batch['x'].shape, batch['target'].shape, batch['target'].dtype]).to.deep.equal([[2, 3], [2], 'int32']);
+    const x = jnp.array([[1, 0, 0], [0, 1, 0]]);
+    expectClose(loss(m.params, { x, target: jnp.array([0, 1]).astype('int32') }), crossEntropy(x.matmul(m.params['head']['weight']), jnp.array([0, 1]).astype('int32')), 1e-6);
+    expect(thrown(() => objective(m, 'crossEntropi')).message).to.match(/nearest is 'crossEntropy'/);
+    expect(thrown(() => objective(m, 'l2', { shapes: { z: [1] } })).message).to.match(/no input 'z'/);
+    const open = importModel(model(graph([node('Relu', ['x'], ['y'])], [port('x', 'float32', ['batch', 'wide'])], [port('y')])));
+    expect(thrown(() => objective(open, 'l2')).message).to.match(/'x' is open \(batch, wide\); give it as shapes/);
+    expect(objective(open, 'l2', { shapes: { x: [4, 5] } }).batch['target'].shape).to.deep.equal([4, 5]);
   });
 
   it('what is often trained has a name', () => {
