@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { numpy as jnp, nn, tree, type Array } from '../../lib/jax/index.js';
 import { exportFunction, exportModel, importModel } from '../../lib/onnx/index.js';
+import { graph, model, node, port, tensor } from './build.js';
 import { FOLDER, opened, recorded } from './torch.js';
 import { expectClose, thrown } from '../jax/helpers.js';
 
@@ -59,6 +60,21 @@ describe('exportModel', () => {
     expectClose(again.apply(again.params, inputs), get('output'), 1e-5);
     const back = exportModel(again, again.params);
     expectClose((await runPlain(back, inputs))['output'], get('output'), 1e-5);
+  });
+
+  it('writes parameters that are constants of nodes, and of graphs within nodes', async () => {
+    const weight = (name: string, values: number[]) => node('Constant', [], [name], { value: tensor('', 'float32', [2], values) });
+    const branch = (op: string, values: number[]) => graph([weight(`${op}.weight`, values), node(op, ['h', `${op}.weight`], ['r'])], [], [port('r')]);
+    const m = importModel(model(graph([weight('scale.weight', [2, 3]), node('Mul', ['x', 'scale.weight'], ['h']), node('ReduceSum', ['x'], ['s'], { keepdims: 0 }), node('Greater', ['s', 'zero'], ['p']),
+      node('If', ['p'], ['y'], { then_branch: branch('Add', [10, 20]), else_branch: branch('Sub', [1, 2]) })], [port('x', 'float32', [2])], [port('y', 'float32', [2])], [tensor('zero', 'float32', [], [0])])));
+    expect(Object.keys(m.params)).to.deep.equal(['Add', 'Sub', 'scale']);
+    const params = tree.map((v: Array) => v.mul(10), m.params) as typeof m.params;
+    const bytes = exportModel(m, params);
+    for (const x of [jnp.array([1, 1]), jnp.array([-1, -1])]) {
+      expectClose(m.apply(params, x), x.data[0] > 0 ? jnp.array([120, 230]) : jnp.array([-30, -50]), 1e-6);
+      expectClose((await runPlain(bytes, { x }))['y'], m.apply(params, x), 1e-6);
+    }
+    expectClose(importModel(bytes).params['Add']['weight'], params['Add']['weight'], 0);
   });
 
   it('refuses what the model does not have, and other shapes', () => {
