@@ -4,8 +4,10 @@ import { engines, jit, tree, valueAndGrad, type Array as JaxArray } from '../../
 import * as optax from '../../lib/optax/index.js';
 import { trainStep } from '../../lib/training/index.js';
 import type { DType } from '../../lib/runtime/dtypes.js';
-import { entries, flat, lossOf, paramsOf, scaleOf, targetOf, worst, type Entry, type TreeOptions } from './one-list.js';
+import { entries as all, flat, lossOf, paramsOf, scaleOf, targetOf, worst, type Entry, type TreeOptions } from './one-list.js';
 
+/** Those whose numbers `recorded/record.py` has written. */
+const entries = all.filter((entry) => entry.recorded !== undefined);
 const STEPS = 6;
 const FLOAT32 = { rtol: 2e-6, atol: 2e-6 };
 /** What amplifies the last bits of float32, and by how much: roots of differences, or an iteration that stops by its error. */
@@ -35,6 +37,7 @@ function check(entry: Entry, seen: number[][], tolerance = toleranceFor(entry)):
 }
 
 describe('optimizers against Optax', () => {
+  if (entries.length < all.length) it.skip(`${all.length - entries.length} optimizers of the list have no recorded numbers: run test/optax/recorded/record.py`);
   for (const entry of entries) {
     it(entry.name, () => {
       const options = { without: entry.without, empty: true };
