@@ -25,7 +25,13 @@ export const divP = elementwise({
 });
 // x - trunc(x/y)·y
 export const remP = elementwise({
-  name: 'rem', opcode: 'REM', onnx: 'Mod', attributes: { fmod: 1 }, result: numbers('rem'),
+  name: 'rem', opcode: 'REM', result: numbers('rem'),
+  onnx: (g, inputs, params, types) => {
+    const { dtype } = types.outputs[0];
+    const compute = g.kernels.find('Mod', dtype);
+    // Division of integers truncates.
+    return compute ? g.within(compute, dtype, inputs, (x, y) => g.node('Mod', [x, y], { fmod: 1 })) : composed((x: NDArray, y: NDArray) => sub(x, mul(div(x, y), y)))(g, inputs, params, types);
+  },
   rule: (ct, [x, y]) => [() => ct, () => neg(mul(ct, truncate(div(x, y))))],
 });
 /** Integers by squaring, which wraps; negative exponents leave 0, but for 1 and -1. */
