@@ -72,7 +72,7 @@ function oneOf<T extends string>(name: string, value: string, choices: readonly 
   throw new UsageError(`--${name} is one of ${choices.join(', ')}, but got '${value}'.`);
 }
 
-function wholeNumber(name: string, text: string, least: number): number {
+export function wholeNumber(name: string, text: string, least: number): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && value >= least && value <= 0xffffffff) return value;
   throw new UsageError(`--${name} is a whole number from ${least} on, but got '${text}'.`);
