@@ -102,9 +102,10 @@ function evaluateNode(node: Node, inputs: readonly (Value | null)[], scope: Scop
   }
 }
 
-/** The error with the node's name, unless it says that already. */
+/** The error with the node's name, unless it says that already. What JavaScript throws comes of inputs or attributes that the operator does not have. */
 function inNode(error: unknown, call: Call): unknown {
-  if (!(error instanceof HokkuError) || error.message.includes(call.where)) return error;
+  if (!(error instanceof HokkuError)) return new FileFormatError(`The node ${call.where} has inputs or attributes that its operator does not take: ${(error as Error).message}.`, { cause: error });
+  if (error.message.includes(call.where)) return error;
   Object.defineProperty(error, 'message', { value: `${error.message.replace(/\.$/, '')} (in the node ${call.where}).`, configurable: true, writable: true });
   return error;
 }

@@ -21,8 +21,8 @@ export interface Model {
 
 /** Versions of ONNX's own operator set that are read. */
 export const OPSETS = { least: 7, most: 28 } as const;
-/** More nodes than this come from no model's functions, but from functions that call functions that call functions. */
-const MOST_FUNCTION_NODES = 200_000;
+/** More nodes than this come from no model's functions, but from functions that call functions that call functions: those that are read, and those that they stand for. */
+const MOST_FUNCTION_NODES = { read: 20_000, all: 200_000 };
 
 const keyOf = (domain: string, name: string, overload: string): string => JSON.stringify([plainDomain(domain), name, overload]);
 
@@ -53,7 +53,10 @@ function decode(source: Source, layout: Layout): ModelProto {
 class Functions {
   readonly #known = new Map<string, FunctionProto>();
   readonly #open: string[] = [];
-  #nodes = 0;
+  /** What was read before, by function and attributes; `size`: the nodes that it stands for. */
+  readonly #bodies = new Map<string, { graph: Graph; size: number }>();
+  readonly #numbers = new Map<AttributeProto, number>();
+  readonly #nodes = { read: 0, all: 0 };
   constructor(list: readonly FunctionProto[], readonly what: string, readonly reading: Reading) {
     for (const f of list) {
       const key = keyOf(f.domain, f.name, f.overload);
@@ -67,7 +70,12 @@ class Functions {
     const f = this.#known.get(key);
     if (!f) return undefined;
     if (this.#open.includes(key)) throw new FileFormatError(`${this.what}: the function '${f.domain}.${f.name}' calls itself.`);
-    if ((this.#nodes += f.node.length) > MOST_FUNCTION_NODES) throw new FileFormatError(`${this.what}: its functions stand for more than ${MOST_FUNCTION_NODES} nodes.`);
+    const call = JSON.stringify([key, ...[...attributes].map(([name, a]) => [name, this.#numberOf(a)])]);
+    const known = this.#bodies.get(call);
+    this.#count('all', known?.size ?? f.node.length);
+    if (known) return known.graph;
+    this.#count('read', f.node.length);
+    const before = this.#nodes.all - f.node.length;
     const opsets = readOpsets(f.opsetImport, `${this.what}: the function '${f.name}'`);
     const defaults = new Map(f.attributeProto.map((a) => [a.name, a]));
     const port = (name: string) => ({ name }) as never;
@@ -80,10 +88,22 @@ class Functions {
         attribute: (name) => attributes.get(name) ?? defaults.get(name),
       }, false);
       if (graph.captures.length) throw new FileFormatError(`${this.what}: the function '${f.name}' reads '${graph.captures[0]}', which it does not make.`);
+      this.#bodies.set(call, { graph, size: this.#nodes.all - before });
       return graph;
     } finally {
       this.#open.pop();
     }
+  }
+
+  #count(which: 'read' | 'all', nodes: number): void {
+    if ((this.#nodes[which] += nodes) > MOST_FUNCTION_NODES[which]) throw new FileFormatError(`${this.what}: its functions stand for more than ${MOST_FUNCTION_NODES[which]} nodes.`);
+  }
+
+  #numberOf(a: AttributeProto): number {
+    const known = this.#numbers.get(a);
+    if (known !== undefined) return known;
+    this.#numbers.set(a, this.#numbers.size);
+    return this.#numbers.size - 1;
   }
 }
 

@@ -27,6 +27,8 @@ const WINDOW = 1 << 16;
 /** The kernel takes at most 2 GiB - 4 KiB in one call. */
 const MOST_AT_ONCE = 1 << 30;
 const NO_LINKS = constants.O_NOFOLLOW ?? 0;
+/** Opening a pipe would wait for whoever writes into it. */
+const AT_ONCE = constants.O_NONBLOCK ?? 0;
 
 /** A regular file. It is opened for each read, so that nothing has to be closed; a file that has changed since is refused. */
 export class FileSource implements Source {
@@ -44,7 +46,7 @@ export class FileSource implements Source {
   #open<T>(f: (fd: number) => T): T {
     let fd: number;
     try {
-      fd = openSync(this.path, constants.O_RDONLY | (this.plain ? NO_LINKS : 0));
+      fd = openSync(this.path, constants.O_RDONLY | AT_ONCE | (this.plain ? NO_LINKS : 0));
     } catch (cause) {
       const { code } = cause as NodeJS.ErrnoException;
       const why = code === 'ENOENT' ? 'there is no such file' : code === 'ELOOP' ? 'it is a symbolic link' : code === 'ENOTDIR' ? 'its folder is none' : `it cannot be opened (${code})`;

@@ -97,8 +97,10 @@ function goesOn(body: Graph): boolean {
 function scan(c: Call): Value[] {
   const body = c.graph('body');
   const scanned = c.int('num_scan_inputs', 1);
+  if (scanned < 1 || scanned > c.inputs.length) throw c.fail(`scans ${scanned} of its ${c.inputs.length} inputs`);
   const states = c.xs().slice(0, -scanned);
   const outputs = body.outputs.length - states.length;
+  if (outputs < 0) throw c.fail(`carries ${states.length} values, of which its body returns ${body.outputs.length}`);
   const ways = (name: string, n: number): number[] => c.list(name) ?? globalThis.Array<number>(n).fill(0);
   const [inWays, outWays, inAxes, outAxes] = [ways('scan_input_directions', scanned), ways('scan_output_directions', outputs), ways('scan_input_axes', scanned), ways('scan_output_axes', outputs)];
   const xs = c.xs().slice(-scanned).map((x, i) => {
