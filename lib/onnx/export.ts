@@ -19,6 +19,7 @@ import { originOf, type ImportedModel } from './import.js';
 import type { Parameter } from './names.js';
 import { mergeLora } from './lora.js';
 import { BytesSource } from './source.js';
+import { typeName } from './tensors.js';
 import { layoutOf } from './wire.js';
 import { checkByEngine, modelBytes, writeModel, type NewTensor, type Recipe, type WriteOptions } from './write.js';
 
@@ -87,7 +88,9 @@ export function exportModel(model: ImportedModel, params: Params, path?: string,
   // Elements in other files come along, since the new model may lie elsewhere.
   initializers.forEach((t, i) => {
     if (t.dataLocation !== 1 || replaced.has(i)) return;
-    const size = t.dims.reduce((n, d) => n * Number(d), 1) * Object.values(DTYPES).find((d) => d.onnx === t.dataType)!.size;
+    const type = Object.values(DTYPES).find((d) => d.onnx === t.dataType);
+    if (!type) throw new TypeError(`exportModel: the tensor '${t.name}' has elements of type ${typeName(t.dataType)} in another file, which cannot be brought along; write them into the model first.`);
+    const size = t.dims.reduce((n, d) => n * Number(d), 1) * type.size;
     const { source: file, range } = externalRange(t, folder, t.name, size);
     replaced.set(i, { proto: bare(t), elements: { source: file, ...range } });
   });
