@@ -153,7 +153,7 @@ const FOLD: Readonly<Record<string, Fold>> = {
   Split: (c, [x]) => {
     const axis = canonicalAxis(c.int('axis', 0), x.shape.length, c.where);
     const n = x.shape[axis];
-    const parts = c.int('num_outputs', c.node.outputs.length);
+    const parts = c.node.outputs.length;
     const sizes = c.list('split') ?? c.numbers(1) ?? globalThis.Array.from({ length: parts }, (_, i) => Math.max(0, Math.min(Math.ceil(n / parts), n - i * Math.ceil(n / parts))));
     let from = 0;
     return sizes.map((k) => { const at = globalThis.Array.from({ length: k }, (_, i) => from + i); from += k; return pick(x, axis, at, [k]); });

@@ -2,7 +2,7 @@
 import { lax, numpy as jnp, type Array } from '../../jax/index.js';
 import type { DType } from '../../jax/dtypes.js';
 import { Known } from '../values.js';
-import type { Call, Operators } from '../call.js';
+import { checkLength, type Call, type Operators } from '../call.js';
 
 interface Axis { readonly from: number; readonly to: number; readonly scale: number; readonly roi: readonly [number, number] }
 /** For each place of the result the places that it is made of, and their weights. */
@@ -35,7 +35,7 @@ const cubic = (t: number, a: number): number => {
 function taps(c: Call, axis: Axis, o: { mode: string; coordinates: string; nearest: string; a: number; exclude: boolean; antialias: boolean; extrapolate: boolean }): Taps {
   const at = coordinate(c, axis, o.coordinates);
   const edge = (i: number): number => Math.min(Math.max(i, 0), axis.from - 1);
-  const all = [...globalThis.Array(axis.to).keys()].map((i) => {
+  const all = [...globalThis.Array(checkLength(axis.to)).keys()].map((i) => {
     const x = at(i);
     const outside = o.extrapolate && (x < 0 || x > axis.from - 1);
     if (o.mode === 'nearest') return { places: [edge(NEAREST[o.nearest](x))], weights: [1], outside };
@@ -44,7 +44,7 @@ function taps(c: Call, axis: Axis, o: { mode: string; coordinates: string; neare
     const narrow = o.antialias && axis.scale < 1 ? axis.scale : 1;
     const reach = (o.mode === 'linear' ? 1 : 2) / narrow;
     const [first, last] = [Math.floor(x - reach) + 1, Math.ceil(x + reach) - 1];
-    const near = globalThis.Array.from({ length: Math.max(1, last - first + 1) }, (_, k) => first + k);
+    const near = globalThis.Array.from({ length: checkLength(Math.max(1, last - first + 1)) }, (_, k) => first + k);
     const sum = new Map<number, number>();
     let total = 0;
     for (const k of near) {

@@ -162,7 +162,7 @@ export function splitSizes(c: Call, n: number, parts: number): number[] {
 function split(c: Call): Array[] {
   const x = c.x(0);
   const axis = c.axis('axis', 0);
-  return lax.split(x, splitSizes(c, x.shape[axis], c.int('num_outputs', c.node.outputs.length)), { axis });
+  return lax.split(x, splitSizes(c, x.shape[axis], c.node.outputs.length), { axis });
 }
 
 function transpose(c: Call): Array | Adapted {

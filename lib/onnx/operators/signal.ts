@@ -3,13 +3,15 @@ import { lax, numpy as jnp, type Array } from '../../jax/index.js';
 import { canonicalAxis } from '../../jax/dims.js';
 import type { DType } from '../../jax/dtypes.js';
 import { Known } from '../values.js';
-import type { Call, Operators } from '../call.js';
+import { checkLength, type Call, type Operators } from '../call.js';
 
-const range = (n: number): number[] => [...globalThis.Array(n).keys()];
+const range = (n: number): number[] => [...globalThis.Array(checkLength(n)).keys()];
 
 /** cos or sin of 2π·i·k / n, for i below `rows` and k below `columns`. */
-const table = (dtype: DType, f: (x: number) => number, n: number, rows: number, columns: number): Array =>
-  new Known(dtype, [rows, columns], range(rows).flatMap((i) => range(columns).map((k) => f((2 * Math.PI * ((i * k) % n)) / n)))).array;
+function table(dtype: DType, f: (x: number) => number, n: number, rows: number, columns: number): Array {
+  checkLength(rows * columns);
+  return new Known(dtype, [rows, columns], range(rows).flatMap((i) => range(columns).map((k) => f((2 * Math.PI * ((i * k) % n)) / n)))).array;
+}
 const dot = (x: Array, m: Array): Array => lax.dotGeneral(x, m, [[[x.ndim - 1], [0]], [[], []]]);
 
 /** The transform along the last axis of real and imaginary parts (null: none), of which `bins` are wanted. */
@@ -54,6 +56,7 @@ function stft(c: Call): Array {
   const complex = signal.ndim === 3 && signal.shape[2] === 2;
   const flat = (i: number): Array => (signal.ndim === 2 ? signal : lax.squeeze(lax.sliceInDim(signal, i, i + 1, { axis: 2 }), [2]));
   const frames = Math.floor((signal.shape[1] - length) / step) + 1;
+  checkLength(frames * length);
   const index = new Known('int64', [frames, length], range(frames).flatMap((f) => range(length).map((i) => f * step + i))).array;
   const framed = (v: Array): Array => { const y = jnp.take(v, index, { axis: 1, mode: 'clip' }); return window ? lax.mul(y, window) : y; };
   const bins = c.int('onesided', 1) === 1 && !complex ? Math.floor(length / 2) + 1 : length;
@@ -74,6 +77,7 @@ const windowed = (f: (x: number) => number) => ({
 function melWeightMatrix(c: Call): Known {
   const [bands, length, rate, low, high] = range(5).map((i) => Number(c.number(i)));
   const bins = Math.floor(length / 2) + 1;
+  checkLength(bins * bands);
   const mel = (f: number): number => 2595 * Math.log10(1 + f / 700);
   const step = (mel(high) - mel(low)) / (bands + 2);
   const edges = range(bands + 2).map((i) => Math.floor(((length + 1) * 700 * (10 ** ((i * step + mel(low)) / 2595) - 1)) / rate));
