@@ -19,7 +19,7 @@ export interface Entry {
 }
 
 const folder = join(packageRoot(), 'test/optax/recorded');
-const read = (file: string): any => JSON.parse(readFileSync(join(folder, file), 'utf8'));
+const read = (file: string, reviver?: (key: string, x: unknown) => unknown): any => JSON.parse(readFileSync(join(folder, file), 'utf8'), reviver);
 
 /** An entry is a call: a name, then the arguments as they stand in TypeScript. */
 function value(x: any, empty = false): any {
@@ -38,7 +38,8 @@ function value(x: any, empty = false): any {
 const find = (name: string): any => name.split('.').reduce((at: any, part) => at?.[part], optax);
 
 export const entries: readonly Entry[] = (() => {
-  const { results } = read('recorded.json') as { results: Recorded[] };
+  // JSON has no NaN.
+  const { results } = read('recorded.json', (_, x: unknown) => (x === null ? NaN : x)) as { results: Recorded[] };
   return (read('optimizers.json') as any[]).map((entry, i): Entry => {
     const spec: Spec = Array.isArray(entry) ? entry : entry.optimizer;
     return { name: `${JSON.stringify(spec)}`, without: entry.without, recorded: results[i]!, make: (empty) => value(spec, empty) as optax.GradientTransformation };

@@ -95,5 +95,5 @@ else:
         for p in started:
             answer = json.loads(p.communicate()[0])
             for i, name, numbers in answer['results']: rows.setdefault(i, {})[name] = numbers
-        lines = ['    ' + json.dumps(rows[i]) for i in sorted(rows)]
+        lines = ['    ' + json.dumps(rows[i]).replace('NaN', 'null') for i in sorted(rows)]
         (HERE / 'recorded.json').write_text('{\n  "version": ' + json.dumps(answer['version']) + ',\n  "results": [\n' + ',\n'.join(lines) + '\n  ]\n}\n')
