@@ -26,8 +26,10 @@ const transformer: Model = (tokens, vocabulary) => {
   const wInit = new hk.initializers.VarianceScaling();
   const norm = (h: Array): Array => new hk.LayerNorm(-1, true, true)(h);
   const past = jnp.tril(jnp.ones([1, 1, time, time]));  // each character sees those before it
-  const positions = hk.getParameter('positions', [time, 128], { init: new hk.initializers.TruncatedNormal({ stddev: 0.02 }) });
-  let h = new hk.Embed({ vocabSize: vocabulary, embedDim: 128 })(tokens).add(positions);
+  // Characters and positions begin equally large.
+  const small = new hk.initializers.TruncatedNormal({ stddev: 0.02 });
+  const positions = hk.getParameter('positions', [time, 128], { init: small });
+  let h = new hk.Embed({ vocabSize: vocabulary, embedDim: 128, wInit: small })(tokens).add(positions);
   for (let layer = 0; layer < 2; layer++) {
     const x = norm(h);
     h = h.add(new hk.MultiHeadAttention(4, 32, { modelSize: 128, wInit })(x, x, x, past));
