@@ -42,6 +42,8 @@ export function* fields(source: Source, { from, to }: Range): Generator<Field> {
       begin = at;
       end = at + length;
     } else throw broken(source, start, `a field of kind ${wire}`);
+    // Decoders look at 32 bits only, and so may see another field.
+    if (key >= 2 ** 32) throw broken(source, start, 'a field whose number is too large');
     if (number === 0 || end > to) throw broken(source, start, number === 0 ? 'a field without a number' : `a field that is said to end at byte ${end}, behind the end of what holds it (${to}),`);
     yield { start, number, wire, from: begin, to: end };
     start = end;
