@@ -15,7 +15,7 @@ import type { NativeSession, NativeTensor } from '../runtime/addon.js';
 import { DTYPES } from '../runtime/dtypes.js';
 import { engine } from '../runtime/engines.js';
 import { ShapeError, ValueError } from '../runtime/errors.js';
-import { UnknownValueError, type Call, type Operator } from './call.js';
+import { UnknownValueError, checkLength, type Call, type Operator } from './call.js';
 import { labelOf, type Node } from './graph.js';
 
 /** `present`: which of the node's inputs are given. `results`: how many outputs are taken. */
@@ -72,10 +72,11 @@ const opaqueP: Primitive<OpaqueParams> = {
   },
 };
 
-/** An operator that runs as it is. `dataShape`: the data decides the results' shapes; `extra`: attributes that older versions meant. */
-export const opaque = ({ dataShape = false, extra }: { dataShape?: boolean; extra?: (c: Call) => AttributeProto[] } = {}): Operator => ({
+/** An operator that runs as it is. `dataShape`: the data decides the results' shapes; `extra`: attributes that older versions meant; `size`: elements that attributes ask for, checked before the engine makes them. */
+export const opaque = ({ dataShape = false, extra, size }: { dataShape?: boolean; extra?: (c: Call) => AttributeProto[]; size?: (c: Call) => number } = {}): Operator => ({
   noGradient: 'it runs as it is, without a derivative',
   run: (c) => {
+    if (size) checkLength(size(c));
     const given = c.xs();
     const results = c.node.outputs.findLastIndex(Boolean) + 1;
     const params: OpaqueParams = { node: c.node, present: c.inputs.map((v) => v !== null), results, attributes: [...c.node.attributes.values(), ...(extra?.(c) ?? [])] };

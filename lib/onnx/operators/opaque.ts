@@ -11,7 +11,8 @@ const halfPixel = (c: Call): AttributeProto[] => {
 };
 
 export const OPAQUE: Operators = {
-  NonMaxSuppression: opaque({ dataShape: true }), Unique: opaque({ dataShape: true }), RoiAlign: opaque({ extra: halfPixel }), MaxRoiPool: opaque(),
+  NonMaxSuppression: opaque({ dataShape: true }), Unique: opaque({ dataShape: true }), RoiAlign: opaque({ extra: halfPixel, size: (c) => c.int('output_height', 1) * c.int('output_width', 1) }),
+  MaxRoiPool: opaque({ size: (c) => (c.list('pooled_shape') ?? []).reduce((a, b) => a * b, 1) }),
   DeformConv: opaque(), TfIdfVectorizer: opaque(),
 };
 

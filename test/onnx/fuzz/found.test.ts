@@ -56,6 +56,10 @@ describe('what mutated models have found', () => {
     refused(graph([node('Resize', ['w', '', 'f'], ['y'], { mode: 'linear' })], [port('x')], [port('y')], [tensor('w', 'float32', [1, 1, 2, 2], [1, 2, 3, 4]), tensor('f', 'float32', [4], [1, 1, 1, 1e9])]), /list of 2000000000 numbers/);
   });
 
+  it('nor are elements made that attributes alone ask for', () => {
+    refused(graph([node('RoiAlign', ['w', 'rois', 'which'], ['y'], { output_height: 2, output_width: BILLIONS })], [port('x')], [port('y')], [tensor('w', 'float32', [1, 1, 2, 2], [1, 2, 3, 4]), tensor('rois', 'float32', [1, 4], [0, 0, 1, 1]), tensor('which', 'int64', [1], [0n])]), /at most 4194304 are made.*RoiAlign/);
+  });
+
   it('what JavaScript throws at a node\'s inputs is a typed error with the node\'s name', () => {
     const error = applied(graph([node('DepthToSpace', ['x'], ['y'], { blocksize: 2 }, { name: 'deep' })], [port('x')], [port('y')]));
     expect(error).to.be.instanceOf(HokkuError);
