@@ -25,7 +25,7 @@ describe('the ONNX examples', () => {
   });
 
   it('onnx-voice: the head and adapters both learn', () => {
-    const { before, head, lora } = run<{ before: number; head: Tuned; lora: Tuned }>('onnx-voice', '--steps', '8');
+    const { before, head, lora } = run<{ before: number; head: Tuned; lora: Tuned }>('onnx-voice', '--steps', '12');
     for (const { after, served } of [head, lora]) {
       expect(after).to.be.above(before);
       expect(served).to.be.closeTo(after, 0.011);
