@@ -130,6 +130,7 @@ export function readModel(from: string | Uint8Array, folder?: string): Model {
 function read(source: Source, folder: Folder): Model {
   const layout = layoutOf(source);
   const proto = decode(source, layout);
+  if (proto.graph?.initializer.length !== layout.initializers.length) throw new FileFormatError(`${source.name} is no ONNX model, or a damaged one: its fields can be read in two ways.`);
   const opsets = readOpsets(proto.opsetImport, source.name);
   if (opsets.size === 0) throw new FileFormatError(`${source.name} is no ONNX model, or a damaged one: it imports no operator set.`);
   const reading: Reading = {
