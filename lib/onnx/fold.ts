@@ -6,7 +6,7 @@ import { broadcastShapes, canonicalAxis, dims, isSymbolic, type Dim } from '../j
 import { isFloat, type DType } from '../jax/dtypes.js';
 import { decodeAt, encode, TYPED_ARRAYS } from '../runtime/elements.js';
 import { ShapeError } from '../runtime/errors.js';
-import type { Call } from './call.js';
+import { checkLength, type Call } from './call.js';
 import { Known, MOST_KNOWN, Sequence, type Value } from './values.js';
 
 const plainSize = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
@@ -17,6 +17,7 @@ function offsets(shape: readonly number[], from: readonly number[]): number[] {
   const step = strides(from).map((s, i) => (from[i] === 1 ? 0 : s));
   const lead = shape.length - from.length;
   const out: number[] = [];
+  checkLength(plainSize(shape));
   const walk = (axis: number, at: number): void => {
     if (axis === shape.length) { out.push(at); return; }
     for (let i = 0; i < shape[axis]; i++) walk(axis + 1, at + (axis < lead ? 0 : step[axis - lead] * i));
@@ -70,6 +71,7 @@ function pick(x: Known, axis: number, at: readonly number[], keep: readonly numb
   const [outer, inner] = [plainSize(x.shape.slice(0, axis)), plainSize(x.shape.slice(axis + 1))];
   const n = x.shape[axis];
   const values: Dim[] = [];
+  checkLength(outer * at.length * inner);
   for (let o = 0; o < outer; o++) for (const i of at) for (let k = 0; k < inner; k++) values.push(x.values[(o * n + i) * inner + k]);
   return new Known(x.dtype, [...x.shape.slice(0, axis), ...keep, ...x.shape.slice(axis + 1)], values);
 }
@@ -96,6 +98,7 @@ const FOLD: Readonly<Record<string, Fold>> = {
     const axes = c.axes(3, x.shape.length) ?? starts?.map((_, i) => i);
     const steps = c.numbers(4) ?? starts?.map(() => 1);
     if (!starts || !ends || !axes || !steps) return null;
+    if (steps.includes(0)) throw c.fail('slices with a step of 0');
     return axes.reduce((y, axis, k) => {
       const n = y.shape[axis];
       const step = steps[k];
@@ -119,7 +122,9 @@ const FOLD: Readonly<Record<string, Fold>> = {
     if (!to) return null;
     const filled = to.map((d, i) => (d === 0 && c.int('allowzero', 0) === 0 ? x.shape[i] : d));
     const rest = plainSize(filled.filter((d) => d !== -1));
-    return reshaped(x, filled.map((d) => (d === -1 ? x.values.length / rest : d)));
+    const out = filled.map((d) => (d === -1 ? x.values.length / rest : d));
+    if (!out.every((d) => Number.isInteger(d) && d >= 0) || plainSize(out) !== x.values.length) throw c.fail(`reshapes ${x.values.length} values into [${to}]`);
+    return reshaped(x, out);
   },
   Expand: (c, [x, shape]) => {
     const to = numbers(shape);
@@ -155,6 +160,7 @@ const FOLD: Readonly<Record<string, Fold>> = {
     const n = x.shape[axis];
     const parts = c.node.outputs.length;
     const sizes = c.list('split') ?? c.numbers(1) ?? globalThis.Array.from({ length: parts }, (_, i) => Math.max(0, Math.min(Math.ceil(n / parts), n - i * Math.ceil(n / parts))));
+    if (sizes.some((k) => k < 0) || sizes.reduce((a, b) => a + b, 0) !== n) throw c.fail(`splits ${n} values into parts of ${sizes}`);
     let from = 0;
     return sizes.map((k) => { const at = globalThis.Array.from({ length: k }, (_, i) => from + i); from += k; return pick(x, axis, at, [k]); });
   },

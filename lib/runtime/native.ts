@@ -21,6 +21,7 @@ export function packageRoot(): string {
   }
 }
 
+const ERRORS = Symbol.for('hokku.errors');
 let version: string | undefined;
 /** hokku's version. */
 export const packageVersion = (): string => (version ??= (JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string }).version);
@@ -43,7 +44,8 @@ export function addon(): Addon {
       { cause },
     );
   }
-  loaded.setErrors(errors);
+  // Of two copies of the library in one process, such as its bundle beside its modules, the first one's classes stay.
+  if (!Object.hasOwn(loaded, ERRORS)) Object.defineProperty(loaded, ERRORS, { value: loaded.setErrors(errors) });
   // Node runs no native clean-up on process.exit, and a step that is still running would see the engine go away.
   process.once('exit', () => loaded?.shutdown());
   return loaded;
