@@ -11,7 +11,7 @@ import { trainStep, type TrainStep, type TrainTree } from '../training/train-ste
 import { TrainingSession } from '../training/training-session.js';
 import { history, readHistory } from '../training/watch/history.js';
 import { formatNumber, formatSeconds, progress } from '../training/watch/progress.js';
-import { report } from '../training/watch/report.js';
+import { htmlReport } from '../training/watch/report.js';
 import { tensorBoard } from '../training/watch/tensorboard.js';
 import { positional, table, UsageError, wholeNumber, type Arguments, type Command, type Outcome } from './command.js';
 import { CONFIG_HELP, CONFIG_OPTIONS, keyOf, loadConfig, valueOf, type Loaded } from './config.js';
@@ -111,7 +111,7 @@ async function watch(run: Run, config: Loaded, before: Params, file: string, { s
 function writeReport(config: Loaded, log: string, before: Params, after: Params | undefined): void {
   const { path, directory, title, data: _data, params: _params, ...configuration } = config;
   const events = readHistory(log) as FitEvent[];
-  writeFileAtomic(join(directory, 'report.html'), report(events, { title, before, ...(after && { after }), configuration: { path, ...configuration } }));
+  writeFileAtomic(join(directory, 'report.html'), htmlReport(events, { title, before, ...(after && { after }), configuration: { path, ...configuration } }));
 }
 
 /** The first signal is answered by `stop`; the second ends the process as if nobody had listened. */

@@ -21,7 +21,7 @@ export { loadParams, saveParams } from './checkpoints/params.js';
 export { SummaryWriter, type DataFormats, type SummaryOptions, type SummaryWriterOptions } from './watch/summary-writer.js';
 export { history, readHistory, type HistoryEvent } from './watch/history.js';
 export { progress, type ProgressOptions } from './watch/progress.js';
-export { report as htmlReport, type ReportOptions as HtmlReportOptions } from './watch/report.js';
+export { htmlReport, type HtmlReportOptions } from './watch/report.js';
 export { tensorBoard, type TensorBoardOptions } from './watch/tensorboard.js';
 export type { Watcher } from './watch/watcher.js';
 export {

@@ -13,7 +13,7 @@ import { formatNumber, formatSeconds } from './progress.js';
 import { page } from './report-page.js';
 import { describeParams, parametersSection } from './report-parameters.js';
 
-export interface ReportOptions {
+export interface HtmlReportOptions {
   /** Default `Training run`. */
   title?: string;
   /** The parameters before and after: what changed by how much, and heat maps of both. */
@@ -32,10 +32,10 @@ export interface ReportOptions {
  * @example
  * const events = [];
  * for await (const event of fit(options)) events.push(event);
- * writeFileSync('report.html', report(events, { before, after: events.at(-1).state.trainable }));
+ * writeFileSync('report.html', htmlReport(events, { before, after: events.at(-1).state.trainable }));
  */
-export function report(events: Iterable<FitEvent>, options?: ReportOptions): string {
-  const { title = 'Training run', before, after, configuration, versions } = checkOptions('report', options, ['title', 'before', 'after', 'configuration', 'versions']);
+export function htmlReport(events: Iterable<FitEvent>, options?: HtmlReportOptions): string {
+  const { title = 'Training run', before, after, configuration, versions } = checkOptions('htmlReport', options, ['title', 'before', 'after', 'configuration', 'versions']);
   const run = summarize([...events]);
   const params = describeParams(before, after, run.start);
   const sections = [

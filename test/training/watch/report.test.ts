@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Resvg } from '@resvg/resvg-js';
 import type { PlottableParams } from '../../../lib/plot/index.js';
-import { report } from '../../../lib/training/watch/report.js';
+import { htmlReport } from '../../../lib/training/watch/report.js';
 import { run, start, step } from './run-events.js';
 
 const filled = (shape: number[], of: (i: number) => number) => ({ shape, data: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => of(i)) });
@@ -19,7 +19,7 @@ const browser = [process.env['HOKKU_CHROMIUM'], 'chromium', 'chromium-browser', 
 
 describe('report', () => {
   it('shows curves, what was frozen, timings, checkpoints and versions', () => {
-    const html = report(run(), { title: 'digits', before: first, after: trained, configuration: { steps: 200, loss: function loss() {}, x: { tolist: () => [], shape: [2] } }, versions: { Firmware: '7' } });
+    const html = htmlReport(run(), { title: 'digits', before: first, after: trained, configuration: { steps: 200, loss: function loss() {}, x: { tolist: () => [], shape: [2] } }, versions: { Firmware: '7' } });
     const text = html.replaceAll(/<(style|script)>[\s\S]*?<\/\1>/g, '').replaceAll(/<[^>]+>/g, ' ').replaceAll(/\s+/g, ' ');
     expect(text).to.include('digits').and.include('finished 2026-01-02 03:04 UTC · onnxruntime on cpu:0 · 200 steps');
     expect(text).to.include('Evaluation loss 0.01333 the best, at step 150');
@@ -32,18 +32,18 @@ describe('report', () => {
   });
 
   it('loads nothing', () => {
-    const html = report(run(), { before: first, after: trained });
+    const html = htmlReport(run(), { before: first, after: trained });
     expect([...html.matchAll(/\b(?:src|href|url)\s*[=(]\s*["']?([^"')\s>]+)/g)].map((m) => m[1]).filter((at) => !/^(data:image\/png;base64,|#)/.test(at))).to.deep.equal([]);
     expect(html.replaceAll('http://www.w3.org/2000/svg', '')).not.to.match(/https?:|@import/);
   });
 
   it('says so where a run did not end, where it was resumed, and where a frozen array changed', () => {
-    expect(report(run(false))).to.include('<span class="status warn">did not end</span>');
-    const resumed = report([start(), step(1), start({ step: 1, time: start().time + 60_000, resumed: { path: '/x', report: {} as never } }), step(2)]);
+    expect(htmlReport(run(false))).to.include('<span class="status warn">did not end</span>');
+    const resumed = htmlReport([start(), step(1), start({ step: 1, time: start().time + 60_000, resumed: { path: '/x', report: {} as never } }), step(2)]);
     expect(resumed).to.include('resumed at step 1').and.include('in 2 starts');
-    expect(report(run(), { before: first, after: { ...trained, b: { w: filled([4], (i) => i + 1e-6) } } })).to.include('frozen, yet it changed');
-    expect(report([])).to.include('did not end');
-    expect(() => report(run(), { titel: 'x' } as never)).to.throw("did you mean 'title'");
+    expect(htmlReport(run(), { before: first, after: { ...trained, b: { w: filled([4], (i) => i + 1e-6) } } })).to.include('frozen, yet it changed');
+    expect(htmlReport([])).to.include('did not end');
+    expect(() => htmlReport(run(), { titel: 'x' } as never)).to.throw("did you mean 'title'");
   });
 
   it('escapes every text', () => {
@@ -52,7 +52,7 @@ describe('report', () => {
       start({ engine: EVIL, device: EVIL, trainable: [`${EVIL}/${EVIL}`], resumed: { path: EVIL, report: {} as never } }), step(1, { metrics: { [EVIL]: 1 } }),
       { type: 'checkpoint', step: 1, time: 0, path: EVIL, bytes: 1, seconds: 1 } as const, { type: 'evaluation', step: 1, time: 0, metrics: { [EVIL]: 1 }, batches: 1, seconds: 1, best: true } as const,
     ];
-    const html = report(events, { title: EVIL, before: params, after: params, configuration: { [EVIL]: EVIL }, versions: { [EVIL]: EVIL } });
+    const html = htmlReport(events, { title: EVIL, before: params, after: params, configuration: { [EVIL]: EVIL }, versions: { [EVIL]: EVIL } });
     expect(html.match(/<script/g), 'its own script only').to.have.length(1);
     expect(html).not.to.match(/<img/);
     expect(html).to.include('&quot;&gt;&lt;script&gt;');
@@ -60,7 +60,7 @@ describe('report', () => {
 
   it('stays small and quick for a long run', () => {
     const events = [start({ steps: 50_000 }), ...Array.from({ length: 50_000 }, (_, i) => step(i + 1, { loss: Math.random() }))];
-    const html = report(events);
+    const html = htmlReport(events);
     expect(html.length).to.be.below(400_000);
   });
 
@@ -94,7 +94,7 @@ describe('report', () => {
     };
 
     it('is drawn, light and dark', () => {
-      const html = report(run(), { title: EVIL, before: first, after: trained });
+      const html = htmlReport(run(), { title: EVIL, before: first, after: trained });
       const light = screenshot(html, 'light');
       expect(light.corner).to.equal('#f6f7f9');
       for (const colour of ['#ffffff', '#0067b0', '#d0570a', '#00875f', '#081d58', '#ffffd9']) expect(light.count(colour), colour).to.be.above(100);
@@ -104,7 +104,7 @@ describe('report', () => {
     });
 
     it('runs its own script and no other', () => {
-      const dom = open(report(run(), { title: EVIL }), '--dump-dom');
+      const dom = open(htmlReport(run(), { title: EVIL }), '--dump-dom');
       expect(dom.match(/<path class="cross"/g)).to.have.length(5);
     });
   });
