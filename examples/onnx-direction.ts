@@ -17,6 +17,7 @@ import { jit, numpy as jnp, type Array } from 'hokku/jax';
 import { exportModel, importModel } from 'hokku/onnx';
 import * as optax from 'hokku/optax';
 import { data, fit, trainStep } from 'hokku/training';
+import { generator } from './support/random.js';
 
 const { values } = parseArgs({ options: { steps: { type: 'string', default: '150' }, seed: { type: 'string', default: '0' }, out: { type: 'string', default: 'out/onnx-direction' }, json: { type: 'boolean', default: false } } });
 const [steps, seed] = [Number(values.steps), Number(values.seed)];
@@ -29,17 +30,6 @@ const { resolve } = createRequire(import.meta.url);
 const fontFiles = ['DejaVuSerif-BoldItalic', 'DejaVuSansMono', 'DejaVuSans-ExtraLight'].map((name) => resolve(`dejavu-fonts-ttf/ttf/${name}.ttf`));
 const FONTS = ['font-family="DejaVu Serif" font-weight="bold" font-style="italic"', 'font-family="DejaVu Sans Mono"', 'font-family="DejaVu Sans" font-weight="200"'];
 const WORDS = 'river stone quiet early light paper green winter table follow garden music seven north happy bright cloud begin letter yellow'.split(' ');
-
-/** Numbers from 0 to 1 that follow from a seed (mulberry32). */
-function generator(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** `n` lines as the model wants them (three channels, -1 to 1): little contrast and much noise. */
 function lines(n: number, seed: number): { x: Array; y: Array } {

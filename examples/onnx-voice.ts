@@ -16,6 +16,7 @@ import { jit, lax, numpy as jnp, type Array } from 'hokku/jax';
 import { exportModel, importModel, lora } from 'hokku/onnx';
 import * as optax from 'hokku/optax';
 import { data, fit, trainStep, type Trainable } from 'hokku/training';
+import { generator } from './support/random.js';
 
 const { values } = parseArgs({ options: { steps: { type: 'string', default: '150' }, seed: { type: 'string', default: '0' }, out: { type: 'string', default: 'out/onnx-voice' }, json: { type: 'boolean', default: false } } });
 const [steps, seed] = [Number(values.steps), Number(values.seed)];
@@ -25,17 +26,6 @@ const print = (text: string): void => { if (!values.json) console.log(text); };
 
 /** Samples a second; samples of a frame, and of the frame before that the model sees again; frames of a clip. */
 const [RATE, FRAME, CONTEXT, FRAMES] = [16000, 512, 64, 8];
-
-/** Numbers from 0 to 1 that follow from a seed (mulberry32). */
-function generator(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** A voice: harmonics of a gliding pitch, louder near three formants. Else two or three steady tones, as machines make them. Both in noise. */
 function clip(next: () => number, voice: boolean): Float32Array {
