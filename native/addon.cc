@@ -10,6 +10,7 @@
 #include "engine.h"
 #include "kernels/targets.h"
 #include "library.h"
+#include "memory.h"
 #include "session.h"
 #include "training.h"
 
@@ -47,6 +48,7 @@ Napi::Value Shutdown(const Napi::CallbackInfo& info) {
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   PinThisAddon();
+  KeepFreedMemory();
   auto* data = new AddonData();
   env.SetInstanceData(data);
   data->engine = Napi::Persistent(Engine::Define(env));
@@ -58,6 +60,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("setErrors", Napi::Function::New<SetErrors>(env, "setErrors"));
   exports.Set("loadEngine", Napi::Function::New<LoadEngineByPath>(env, "loadEngine"));
   exports.Set("wideVectors", Napi::Boolean::New(env, detectTarget() != Target::Base));
+  exports.Set("useLargePages", Napi::Function::New<UseLargePages>(env, "useLargePages"));
   exports.Set("takeOver", Napi::Function::New<TakeOver>(env, "takeOver"));
   exports.Set("registerCallbacks", Napi::Function::New<RegisterCallbacks>(env, "registerCallbacks"));
   exports.Set("shutdown", Napi::Function::New<Shutdown>(env, "shutdown"));

@@ -1,6 +1,7 @@
 /** Compiled programs: a traced program, lowered, in a session, with memory in and memory out. */
 import type { Memory, NativeBinding, NativeSession, NativeTensor, SessionOptions } from '../runtime/addon.js';
 import { engine as loadEngine } from '../runtime/engines.js';
+import { addon } from '../runtime/native.js';
 import { channels, traceSync } from '../runtime/channels.js';
 import { ValueError } from '../runtime/errors.js';
 import { Graph } from '../lowering/graph.js';
@@ -104,6 +105,8 @@ function countNodes(graph: Graph, counts: Record<string, number> = {}): Record<s
 
 /** From this size on, memory that a program fills anyway is not filled with zeros first: that costs more than many a program. */
 const UNFILLED = 65536;
+/** From this size on, memory comes anew from the system: the C library keeps smaller blocks (native/memory.cc). */
+const FRESH = 32 << 20;
 
 let runs = 0;
 
@@ -237,7 +240,11 @@ export class Program {
 
   #allocate(bytes: number): Memory {
     const { device, engine } = this.target;
-    return device.platform === 'cpu' ? (bytes >= UNFILLED ? Buffer.allocUnsafeSlow(bytes).buffer : new ArrayBuffer(bytes)) : loadEngine(engine).allocate(bytes, device.id);
+    if (device.platform !== 'cpu') return loadEngine(engine).allocate(bytes, device.id);
+    if (bytes < UNFILLED) return new ArrayBuffer(bytes);
+    const { buffer } = Buffer.allocUnsafeSlow(bytes);
+    if (bytes >= FRESH) addon().useLargePages(buffer);
+    return buffer;
   }
 
   #memory(inputs: readonly ConcreteArray[]): Memory[] {

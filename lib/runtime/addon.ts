@@ -129,6 +129,8 @@ export interface Addon {
   loadEngine(path: string): NativeEngine;
   /** Whether this machine has vector instructions that our loops are compiled for: AVX2 or AVX-512. */
   readonly wideVectors: boolean;
+  /** Asks the system for large pages under a buffer that nobody has touched yet. */
+  useLargePages(buffer: ArrayBuffer): void;
   /** Copies and detaches the buffer: what `{ copy: false }` does with the caller's ArrayBuffer. */
   takeOver(buffer: ArrayBuffer): ArrayBuffer;
   /** The module `errors.ts`: what the addon throws. Once a thread, before anything else. */

@@ -66,10 +66,10 @@ class Run {
     if (plan_.cost < kParallelCost || plan_.blocks < 2) {
       runBlocks(0, plan_.blocks, Part::Everything);
     } else {
-      if (plan_.totals) runBlocks(0, plan_.blocks, Part::InOrder);
+      if (std::any_of(plan_.loops.begin(), plan_.loops.end(), isInOrder)) runBlocks(0, plan_.blocks, Part::InOrder);
       const size_t tasks = std::min({plan_.blocks, std::max<size_t>(plan_.cost / kTaskCost, 2), kMaxTasks});
       parallelFor(host_, tasks, [&](size_t task) {
-        runBlocks(plan_.blocks * task / tasks, plan_.blocks * (task + 1) / tasks, Part::Parallel);
+        runBlocks(boundary(task, tasks), boundary(task + 1, tasks), Part::Parallel);
       });
     }
     for (const LoopPlan& loop : plan_.loops) {
@@ -128,8 +128,20 @@ class Run {
     }
   }
 
-  // Loops that sum over axes need their blocks in order; the others may run anywhere.
   enum class Part { Everything, InOrder, Parallel };
+  static bool isInOrder(const LoopPlan& loop) { return loop.grain == 0; }
+
+  const LoopPlan& loopAt(size_t block) const {
+    return *--std::upper_bound(plan_.loops.begin(), plan_.loops.end(), block, [](size_t b, const LoopPlan& l) { return b < l.firstBlock; });
+  }
+
+  // The first block of a task, where a loop may be divided.
+  size_t boundary(size_t task, size_t tasks) const {
+    const size_t block = plan_.blocks * task / tasks;
+    if (block == plan_.blocks) return block;
+    const LoopPlan& loop = loopAt(block);
+    return isInOrder(loop) ? block : block - (block - loop.firstBlock) % loop.grain;
+  }
 
   void runBlocks(size_t first, size_t end, Part part) {
     // Kept between runs: fresh memory would be paged in again by every task.
@@ -141,12 +153,11 @@ class Run {
     const auto address = reinterpret_cast<uintptr_t>(scratch.data());
     std::byte* aligned = scratch.data() + (kAlign - address % kAlign) % kAlign;
 
-    auto loop = std::upper_bound(plan_.loops.begin(), plan_.loops.end(), first,
-                                 [](size_t block, const LoopPlan& l) { return block < l.firstBlock; });
-    for (--loop; first < end; ++loop) {
+    if (first == end) return;
+    for (const LoopPlan* loop = &loopAt(first); first < end; ++loop) {
       const size_t stop = std::min(end, loop->firstBlock + loop->blocks);
-      const bool mine = part == Part::Everything || (part == Part::InOrder) == !loop->axisSums.empty();
-      if (mine && enabled_[static_cast<size_t>(loop - plan_.loops.begin())]) {
+      const bool mine = part == Part::Everything || (part == Part::InOrder) == isInOrder(*loop);
+      if (mine && enabled_[static_cast<size_t>(loop - plan_.loops.data())]) {
         runLoop(*loop, first - loop->firstBlock, stop - loop->firstBlock, aligned, registers.data());
       }
       first = std::max(first, stop);
@@ -160,14 +171,18 @@ class Run {
   void runLoop(const LoopPlan& loop, size_t first, size_t end, std::byte* scratch, void** reg) {
     for (const size_t r : loop.scalarRegisters) reg[r] = &scalars_[loop.firstScalar + r];
     for (const auto& buffer : loop.buffers) reg[buffer.reg] = scratch + buffer.offset;
-    for (size_t block = first; block < end; block++) {
+    const size_t stride = loop.isOneStep() ? end - first : 1;
+    for (size_t block = first; block < end; block += stride) {
       const size_t start = block * kBlock;
-      const size_t n = std::min(kBlock, loop.count - start);
+      const size_t n = std::min(kBlock * stride, loop.count - start);
       for (const auto& d : loop.direct) reg[d.reg] = tensor(d.output, d.index) + start * d.size;
       for (const auto& g : loop.gathers) {
         reg[g.reg] = const_cast<void*>(gather(g.access, inputs_[g.input].data, g.size, start, n, scratch + g.offset));
       }
-      for (const Step& s : loop.steps) s.kernel(reg[s.out], reg[s.a], reg[s.b], reg[s.c], n, s.scalars);
+      for (const Step& s : loop.steps) {
+        if (s.code) s.code->run(reg, n);
+        else s.kernel(reg[s.out], reg[s.a], reg[s.b], reg[s.c], n, s.scalars);
+      }
       for (const auto& sum : loop.sums) sumBlock(sum, reg[sum.reg], n, partials_[sum.firstPartial + block]);
       for (const auto& sum : loop.axisSums) addTotals(sum, static_cast<const float*>(reg[sum.reg]), start, n);
       for (const auto& write : loop.writes) {

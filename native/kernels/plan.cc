@@ -1,6 +1,7 @@
 #include "plan.h"
 
 #include <algorithm>
+#include <numeric>
 #include <stdexcept>
 #include <string>
 
@@ -151,49 +152,98 @@ class LoopPlanner {
     for (size_t reg = 0; reg < loop_.loads.size(); reg++) {
       if (loop_.loads[reg] != input) continue;
       if (lastUse_[reg] != kNever && lastUse_[reg] > producer) return true;
-      if (std::find(storeUses_.begin(), storeUses_.end(), reg) != storeUses_.end()) return true;
+      if (isStored(reg)) return true;
     }
     return false;
   }
 
-  // Buffers are reused as soon as their register is dead; a result may even take its own operand's buffer.
+  Dtype operandType(const Instruction& instruction) const {
+    return loop_.types[static_cast<size_t>(instruction.operands[instruction.opcode == Opcode::Select ? 1 : 0])];
+  }
+
+  bool isStored(size_t reg) const { return std::find(storeUses_.begin(), storeUses_.end(), reg) != storeUses_.end(); }
+
+  Operation operationOf(size_t i) const {
+    const Instruction& instruction = loop_.instructions[i];
+    const size_t out = loop_.loads.size() + i;
+    Operation o{instruction.opcode, operandType(instruction), out, {out, out, out}, 0, isStored(out)};
+    for (int k = 0; k < operandCount(instruction.opcode); k++) {
+      o.operands[k] = static_cast<size_t>(instruction.operands[k]);
+      if (scalar_[o.operands[k]]) o.scalars |= 1u << k;
+    }
+    return o;
+  }
+
   void planSteps() {
+    std::vector<size_t> order;
     for (size_t i = 0; i < loop_.instructions.size(); i++) {
-      const Instruction& instruction = loop_.instructions[i];
       const size_t out = loop_.loads.size() + i;
-      if (instruction.opcode == Opcode::Const) {
-        out_.constants.emplace_back(out, instruction.constant);
-        continue;
-      }
-      size_t operands[3] = {out, out, out};
-      unsigned scalars = 0;
-      const int arity = operandCount(instruction.opcode);
-      for (int k = 0; k < arity; k++) {
-        operands[k] = static_cast<size_t>(instruction.operands[k]);
-        if (scalar_[operands[k]]) scalars |= 1u << k;
-      }
-      const Dtype operandType = loop_.types[operands[instruction.opcode == Opcode::Select ? 1 : 0]];
-      const ElementKernel kernel = elementKernel(instruction.opcode, instruction.dtype, operandType);
-      const Step step{kernel, out, operands[0], operands[1], operands[2], scalars};
-      if (scalar_[out]) {
-        out_.scalarSteps.push_back(step);
-        continue;
-      }
-      picoseconds_ += stepCost(instruction.opcode, instruction.dtype);
-      out_.steps.push_back(step);
-      for (int k = 0; k < arity; k++) release(operands[k], i, sizeOf(out));
-      if (!isDirect_[out]) {
-        offset_[out] = allocate(sizeOf(out));
-        out_.buffers.push_back({out, offset_[out]});
-      }
-      for (int k = 0; k < arity; k++) release(operands[k], i, 0);
+      if (loop_.instructions[i].opcode == Opcode::Const) out_.constants.emplace_back(out, loop_.instructions[i].constant);
+      else if (scalar_[out]) out_.scalarSteps.push_back(stepOf(operationOf(i)));
+      else order.push_back(i);
+    }
+    for (std::span<const size_t> rest = order; !rest.empty();) {
+      const size_t taken = planCompiled(rest);
+      if (taken == 0) planStep(rest[0]);
+      rest = rest.subspan(std::max<size_t>(taken, 1));
     }
   }
 
+  Step stepOf(const Operation& o) const {
+    return {elementKernel(o.opcode, loop_.types[o.out], o.type), o.out, o.operands[0], o.operands[1], o.operands[2], o.scalars};
+  }
+
+  // Buffers are reused as soon as their register is dead; a result may even take its own operand's buffer.
+  void planStep(size_t i) {
+    const Operation o = operationOf(i);
+    out_.steps.push_back(stepOf(o));
+    picoseconds_ += stepCost(o.opcode, loop_.types[o.out]);
+    const int arity = operandCount(o.opcode);
+    for (int k = 0; k < arity; k++) release(o.operands[k], i, i, sizeOf(o.out));
+    giveBuffer(o.out);
+    for (int k = 0; k < arity; k++) release(o.operands[k], i, i, 0);
+  }
+
+  void giveBuffer(size_t reg) {
+    if (isDirect_[reg]) return;
+    offset_[reg] = allocate(sizeOf(reg));
+    out_.buffers.push_back({reg, offset_[reg]});
+  }
+
+  // From so many operations on, making code takes less time than it saves in a few runs.
+  static constexpr size_t kCompiledWork = 1 << 14;
+  static constexpr size_t kMostCompiled = 64;
+
+  // As many of the instructions as become one step, or 0.
+  size_t planCompiled(std::span<const size_t> order) {
+    std::vector<Operation> operations;
+    for (const size_t i : order.first(std::min(order.size(), kMostCompiled))) {
+      const Instruction& instruction = loop_.instructions[i];
+      if (!Compiled::knows(instruction.opcode, instruction.dtype, operandType(instruction))) break;
+      operations.push_back(operationOf(i));
+    }
+    for (; operations.size() > 1 && operations.size() * out_.count >= kCompiledWork; operations.pop_back()) {
+      const size_t first = order[0], last = order[operations.size() - 1];
+      for (Operation& o : operations) o.stored = isStored(o.out) || (lastUse_[o.out] != kNever && lastUse_[o.out] > last);
+      std::shared_ptr<const Compiled> code = Compiled::make(operations);
+      if (!code) continue;
+      out_.steps.push_back({nullptr, 0, 0, 0, 0, 0, std::move(code)});
+      for (const Operation& o : operations) {
+        picoseconds_ += stepCost(o.opcode, o.type) / 3;
+        if (o.stored) giveBuffer(o.out);
+      }
+      for (const Operation& o : operations) {
+        for (int k = 0; k < operandCount(o.opcode); k++) release(o.operands[k], first, last, 0);
+      }
+      return operations.size();
+    }
+    return 0;
+  }
+
   // Only a buffer of the result's own element size may become the result's (`size` 0: any, once that is settled).
-  void release(size_t reg, size_t step, size_t size) {
-    if (offset_[reg] == kNever || lastUse_[reg] != step || (size != 0 && sizeOf(reg) != size)) return;
-    if (std::find(storeUses_.begin(), storeUses_.end(), reg) != storeUses_.end()) return;
+  void release(size_t reg, size_t first, size_t last, size_t size) {
+    if (offset_[reg] == kNever || lastUse_[reg] < first || lastUse_[reg] > last || (size != 0 && sizeOf(reg) != size)) return;
+    if (isStored(reg)) return;
     free_.emplace_back(sizeOf(reg), offset_[reg]);
     offset_[reg] = kNever;
   }
@@ -246,6 +296,8 @@ class LoopPlanner {
     if (store.kind == StoreKind::KeptRows) rest.resize(out_.shape.size(), 1);
     plan_.outputShapes[store.index] = rest;
     out_.axisSums.push_back({store.reg, store.index, count, run, scalar_[store.reg], plan_.totals});
+    // Whole rows to a thread; columns have elements everywhere.
+    out_.grain = leading ? 0 : std::lcm(out_.grain, run / std::gcd(run, kBlock));
     plan_.totals += count;
     picoseconds_ += 200;
   }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "access.h"
+#include "compiled.h"
 #include "elementwise.h"
 #include "program.h"
 
@@ -18,6 +19,8 @@ struct Step {
   ElementKernel kernel;
   size_t out, a, b, c;
   unsigned scalars;
+  // Instead of the kernel: many operations at once, on the loop's registers.
+  std::shared_ptr<const Compiled> code = nullptr;
 };
 
 struct LoopPlan {
@@ -61,8 +64,8 @@ struct LoopPlan {
     size_t firstPartial;
   };
 
-  // Sums over leading or trailing axes, added up in order of the elements by one thread. Each total takes `run` elements
-  // that stand together.
+  // Sums over leading or trailing axes, each added up in order of the elements by one thread. Each total takes `run`
+  // elements that stand together.
   struct Totals {
     size_t reg;
     size_t output;
@@ -76,6 +79,8 @@ struct LoopPlan {
   Shape shape;
   size_t count;
   size_t firstBlock, blocks;
+  // A thread takes a multiple of so many blocks, 0: all of them.
+  size_t grain = 1;
   size_t firstScalar;
   size_t registers;
   std::vector<std::pair<size_t, uint64_t>> constants;
@@ -89,6 +94,11 @@ struct LoopPlan {
   std::vector<Write> writes;
   std::vector<Sum> sums;
   std::vector<Totals> axisSums;
+
+  // Whether all of it is one piece of code from tensors to tensors, for which blocks are no use.
+  bool isOneStep() const {
+    return steps.size() == 1 && steps[0].code && gathers.empty() && buffers.empty() && writes.empty() && sums.empty() && axisSums.empty();
+  }
 };
 
 struct Plan {
