@@ -34,8 +34,11 @@ export const isLiteral = (a: Atom): a is Literal => 'value' in a;
 const loadable = (a: Aval): boolean => LOADABLE.has(a.dtype);
 const fusable = (e: Equation): boolean => e.primitive.opcode !== undefined && e.outputs.every((v) => loadable(v.aval)) && e.inputs.every((a) => loadable(a.aval));
 
-/** What is computed again rather than kept. */
-const CHEAP = new Set(['eq', 'ne', 'lt', 'le', 'gt', 'ge', 'not', 'convert_element_type']);
+/** What is computed again rather than kept: masks, and arithmetic on one tensor and something smaller, which reads as much as the result has. */
+const MASKS = new Set(['eq', 'ne', 'lt', 'le', 'gt', 'ge', 'not', 'convert_element_type']);
+const ARITHMETIC = new Set(['add', 'sub', 'mul']);
+const cheap = ({ primitive: { name }, inputs, outputs: [{ aval: { shape } }] }: Equation): boolean =>
+  MASKS.has(name) || (ARITHMETIC.has(name) && inputs.filter((a) => dims.equalShapes(a.aval.shape, shape)).length === 1);
 
 /** A bias added to a product, and a ReLU on that: the engine's own Gemm does them while the result is in registers. */
 function leftToGemm(e: Equation, producer: ReadonlyMap<Atom, Equation>): boolean {
@@ -213,7 +216,7 @@ function group(jaxpr: Jaxpr, equations: readonly Equation[], producer: ReadonlyM
     return p && candidates.has(p) && dims.equalShapes(p.outputs[0].aval.shape, shape) ? p : undefined;
   };
   const copyInto = (members: Equation[], p: Equation): void => {
-    if (!CHEAP.has(p.primitive.name) || members.includes(p)) return;
+    if (!cheap(p) || members.includes(p)) return;
     members.push(p);
     copies.set(p, (copies.get(p) ?? new Set()).add(members));
     for (const a of p.inputs) { const q = producerOf(a, p.outputs[0].aval.shape); if (q) copyInto(members, q); }
@@ -271,14 +274,14 @@ function group(jaxpr: Jaxpr, equations: readonly Equation[], producer: ReadonlyM
   return steps;
 }
 
-/** The store that a sum becomes, as the operator writes it. Sums over some axes are added up by one thread, so large ones are left to the engine. */
+/** The store that a sum becomes, as the operator writes it. Sums over leading axes are added up by one thread, so large ones are left to the engine. */
 function sumStore({ primitive, params, inputs: [x] }: Equation): number | null {
   if (primitive.name !== 'reduce_sum' || !('aval' in x)) return null;
   const { shape, dtype } = x.aval;
   const { axes, keepdims } = params as { axes: readonly number[]; keepdims?: boolean };
   if (axes.length === shape.length && !keepdims) return dtype !== 'bool' && loadable(x.aval) ? 2 : null;
-  if (!axes.length || dtype !== 'float32' || !dims.isStatic(shape) || dims.size(shape) > 2 ** 17) return null;
-  if (axes.every((a, i) => a === i) && !keepdims) return 3 + 256 * axes.length;
+  if (!axes.length || dtype !== 'float32' || !dims.isStatic(shape)) return null;
+  if (axes.every((a, i) => a === i) && !keepdims) return dims.size(shape) <= 2 ** 17 ? 3 + 256 * axes.length : null;
   return axes.every((a, i) => a === shape.length - axes.length + i) ? (keepdims ? 5 : 4) + 256 * axes.length : null;
 }
 
