@@ -10,7 +10,6 @@
 #include "cuda.h"
 #include "errors.h"
 #include "library.h"
-#include "operators.h"
 #include "session.h"
 #include "training.h"
 
@@ -70,7 +69,7 @@ std::unique_ptr<EngineCore> Load(const std::string& path) {
   MakeEnvironment(*engine);
   Check(api, api->CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, &engine->cpu));
   Check(api, api->GetAllocatorWithDefaultOptions(&engine->allocator));
-  Check(api, CreateOperatorDomain(api, &engine->operators));
+  engine->operators = std::make_unique<OperatorDomains>(api);
   return engine;
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "operators.h"
 #include "ort_api.h"
 
 namespace hokku {
@@ -23,7 +24,7 @@ struct EngineCore {
   OrtEnv* env = nullptr;
   OrtMemoryInfo* cpu = nullptr;
   OrtAllocator* allocator = nullptr;
-  OrtCustomOpDomain* operators = nullptr;
+  std::unique_ptr<OperatorDomains> operators;
   /**
    * False once it shows that the environment was made by somebody else, who gave it no global thread pools: then each
    * session brings a small pool of its own.

@@ -16,6 +16,7 @@ struct Malformed {};
 /** Field numbers of onnx.proto. */
 enum Field : uint32_t {
   kModelGraph = 7,
+  kModelFunctions = 25,
   kGraphNode = 1,
   kGraphInitializer = 5,
   kGraphInput = 11,
@@ -23,6 +24,10 @@ enum Field : uint32_t {
   kGraphValueInfo = 13,
   kNodeOutput = 2,
   kNodeOpType = 4,
+  kNodeAttribute = 5,
+  kNodeDomain = 7,
+  kAttributeGraph = 6,
+  kAttributeGraphs = 11,
   kTensorName = 8,
   kValueName = 1,
   kValueType = 2,
@@ -148,6 +153,29 @@ void ReadGraph(Bytes bytes, ModelScan& scan) {
   }
 }
 
+/** Deeper ones the engine's parser refuses. */
+constexpr int kDeepest = 100;
+
+OperatorSet OperatorsOfGraph(Bytes bytes, int depth = 0) {
+  if (depth > kDeepest) throw Malformed{};
+  OperatorSet used = 0;
+  for (Reader graph(bytes); graph.Next();) {
+    if (graph.field != kGraphNode) continue;
+    std::string type;
+    bool own = false;
+    for (Reader node(graph.body); node.Next();) {
+      if (node.field == kNodeOpType) type = node.Text();
+      if (node.field == kNodeDomain) own = node.Text() == kOperatorDomain;
+      if (node.field != kNodeAttribute) continue;
+      for (Reader attribute(node.body); attribute.Next();) {
+        if (attribute.field == kAttributeGraph || attribute.field == kAttributeGraphs) used |= OperatorsOfGraph(attribute.body, depth + 1);
+      }
+    }
+    if (own) used |= OperatorNamed(type);
+  }
+  return used;
+}
+
 /** A FlatBuffers table, every access checked. */
 class Table {
  public:
@@ -199,6 +227,20 @@ ModelScan ScanModel(Bytes bytes, const std::string& what) {
   }
   if (!found) Fail(Kind::kFileFormat, "The " + what + " is no ONNX model: it is truncated or of another format.");
   return scan;
+}
+
+OperatorSet OperatorsOf(Bytes bytes) {
+  try {
+    OperatorSet used = 0;
+    for (Reader model(bytes); model.Next();) {
+      if (model.field == kModelGraph) used |= OperatorsOfGraph(model.body);
+      // Functions of a model's own are not looked into.
+      if (model.field == kModelFunctions) return kAllOperators;
+    }
+    return used;
+  } catch (const Malformed&) {
+    return kAllOperators;
+  }
 }
 
 bool IsNominalCheckpoint(Bytes bytes) {

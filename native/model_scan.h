@@ -1,6 +1,6 @@
 /**
- * What the training engine does not check and then dies of: read from the model file itself, with just enough of
- * protobuf's wire format.
+ * What must be known of a model before an engine sees it, and what the training engine does not check and then dies of: read
+ * from the file itself, with just enough of protobuf's wire format.
  */
 #pragma once
 
@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "operators.h"
 #include "tensors.h"
 
 namespace hokku {
@@ -26,6 +27,8 @@ struct ModelScan {
 std::vector<uint8_t> ReadFile(const std::string& path, const std::string& what);
 /** Throws FileFormatError where the bytes are no model; `what` names it. */
 ModelScan ScanModel(std::span<const uint8_t> bytes, const std::string& what);
+/** Which of our own operators a model uses; all of them where the bytes cannot be read. */
+OperatorSet OperatorsOf(std::span<const uint8_t> bytes);
 /** A checkpoint without values; `bytes` is the whole file. Anything unreadable is left to the engine's own check. */
 bool IsNominalCheckpoint(std::span<const uint8_t> bytes);
 

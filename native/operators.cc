@@ -61,19 +61,39 @@ struct Operator : OrtCustomOp {
   }
 };
 
+// The domain's operators, in the order of their bits.
 template <class... Ops>
-void addAll(const OrtApi* api, OrtCustomOpDomain* domain) {
-  // Kept for ever on purpose: sessions read these tables as long as they live.
-  (check(api->CustomOpDomain_Add(domain, new Operator<Ops>(api))), ...);
-}
+struct Operators {
+  static OperatorSet named(std::string_view name) {
+    OperatorSet bit = 1, found = 0;
+    ((found |= name == Ops::kName ? bit : 0, bit <<= 1), ...);
+    return found;
+  }
+  static void add(const OrtApi* api, OrtCustomOpDomain* domain, OperatorSet which) {
+    OperatorSet bit = 1;
+    // Kept for ever on purpose: sessions read these tables as long as they live.
+    ((which & bit ? check(api->CustomOpDomain_Add(domain, new Operator<Ops>(api))) : void(), bit <<= 1), ...);
+  }
+};
+using All = Operators<CallbackOp, FusedOp, RandomBitsOp, RandomSplitOp, RandomFoldInOp, QrOp, ProductOp, CholeskyOp, TriangularSolveOp, LuOp, PermutationOp, LuSolveOp,
+                      DeterminantOp, CofactorsOp, EighOp, EigvalshOp, SvdOp, SvdvalsOp, PinvOp>;
 
 }  // namespace
 
-OrtStatus* CreateOperatorDomain(const OrtApi* api, OrtCustomOpDomain** out) {
-  return guarded(api, [&] {
-    check(api->CreateCustomOpDomain("hokku", out));
-    addAll<CallbackOp, FusedOp, RandomBitsOp, RandomSplitOp, RandomFoldInOp, QrOp, ProductOp>(api, *out);
-    addAll<CholeskyOp, TriangularSolveOp, LuOp, PermutationOp, LuSolveOp, DeterminantOp, CofactorsOp, EighOp, EigvalshOp, SvdOp, SvdvalsOp, PinvOp>(api, *out);
+OperatorSet OperatorNamed(std::string_view name) {
+  const OperatorSet found = All::named(name);
+  return found ? found : kAllOperators;
+}
+
+OrtStatus* OperatorDomains::Get(OperatorSet which, OrtCustomOpDomain** out) {
+  return guarded(api_, [&] {
+    std::lock_guard lock(mutex_);
+    auto& domain = made_[which];
+    if (which && domain == nullptr) {
+      check(api_->CreateCustomOpDomain(kOperatorDomain.data(), &domain));
+      All::add(api_, domain, which);
+    }
+    *out = domain;
   });
 }
 

@@ -6,7 +6,6 @@
 #include <thread>
 
 #include "errors.h"
-#include "operators.h"
 
 namespace hokku {
 namespace {
@@ -123,7 +122,9 @@ void Options::Fill(const SessionConfig& config) {
   }
   Check(api, api->SetInterOpNumThreads(options_, 1));
   for (const auto& [key, value] : config.entries) Check(api, api->AddSessionConfigEntry(options_, key.c_str(), value.c_str()));
-  Check(api, api->AddCustomOpDomain(options_, engine_->operators));
+  OrtCustomOpDomain* operators = nullptr;
+  Check(api, engine_->operators->Get(config.operators, &operators));
+  if (operators != nullptr) Check(api, api->AddCustomOpDomain(options_, operators));
   if (config.cuda) AppendCuda(config.device_id);
 }
 

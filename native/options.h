@@ -24,6 +24,8 @@ struct SessionConfig {
   bool deterministic = false;
   bool interruptible = true;
   std::vector<std::pair<std::string, std::string>> entries;
+  /** Which of our own operators the model may use. */
+  OperatorSet operators = kAllOperators;
 };
 
 SessionConfig ReadSessionConfig(Napi::Value value);

@@ -2,6 +2,7 @@
 
 #include "addon_data.h"
 #include "binding.h"
+#include "model_scan.h"
 #include "options.h"
 
 namespace hokku {
@@ -92,7 +93,7 @@ Napi::Value WriteDeclared(Napi::Env env, const std::vector<Declared>& all) {
 }  // namespace
 
 std::shared_ptr<SessionCore> MakeSession(EngineCore* engine, Napi::Value model, Napi::Value options) {
-  const SessionConfig config = ReadSessionConfig(options);
+  SessionConfig config = ReadSessionConfig(options);
   auto core = std::make_shared<SessionCore>();
   core->engine = engine;
   core->cuda = config.cuda;
@@ -108,6 +109,7 @@ std::shared_ptr<SessionCore> MakeSession(EngineCore* engine, Napi::Value model, 
   } else if (model.IsTypedArray() && model.As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array) {
     const auto bytes = model.As<Napi::Uint8Array>();
     core->bytes += static_cast<int64_t>(bytes.ByteLength());
+    config.operators = OperatorsOf({bytes.Data(), bytes.ByteLength()});
     CreateWithOptions(engine, config, [&](const OrtSessionOptions* built) {
       return api->CreateSessionFromArray(engine->env, bytes.Data(), bytes.ByteLength(), built, &core->session);
     });
