@@ -1,4 +1,5 @@
 /** Data movement: reshape, transpose, broadcast, slice, concatenate, pad, reverse; and sums, which are their transposes. */
+import type { Graph } from '../../lowering/graph.js';
 import { NDArray, Scalar, aval } from '../array.js';
 import { bind, withShape } from '../core.js';
 import { broadcastShapes, canonicalAxis, dims, formatShape, type Shape } from '../dims.js';
@@ -33,10 +34,40 @@ export const transposeP: Primitive<{ permutation: readonly number[] }> = primiti
   },
   vjp: thunks(() => transposeP, (ct, _inputs, _outputs, { permutation }) => [() => transpose(ct, range(permutation.length).map((i) => permutation.indexOf(i)))]),
   batch: ([x], [axis], { permutation }) => [bind(transposeP, [moveAxis(x, axis!, 0)], { permutation: [0, ...permutation.map((p) => p + 1)] }), [0]],
-  lower: (g, [x], { permutation }) => [g.node('Transpose', [x], { perm: permutation })],
+  lower: (g, [x], { permutation }, { inputs: [a] }) => [lowerTranspose(g, x, a.shape, permutation)],
   view: true,
 });
 export const transpose = (x: NDArray, permutation: readonly number[]): NDArray => (permutation.every((p, i) => p === i) ? x : bind(transposeP, [x], { permutation: [...permutation] })[0]);
+
+/** From this size on a second node costs less than what it saves. */
+const LARGE = 2 ** 16;
+
+/**
+ * The engine moves a single axis, or whole rows, many times faster than it does single elements. What is neither, such as a
+ * kernel's `[space, in, out]` turned around, is rows first and then their axis.
+ */
+function lowerTranspose(g: Graph, x: string, shape: Shape, permutation: readonly number[]): string {
+  const plain = (): string => g.node('Transpose', [x], { perm: permutation });
+  if (!g.custom || !dims.isStatic(shape) || (dims.size(shape) as number) < LARGE) return plain();
+  // Axes that stay together count as one, and those of one element not at all.
+  const groups: number[][] = [];
+  for (const axis of permutation.filter((p) => shape[p] !== 1)) {
+    const between = groups.length ? range(axis).slice(groups.at(-1)!.at(-1)! + 1) : [];
+    if (groups.length && axis > groups.at(-1)!.at(-1)! && between.every((p) => shape[p] === 1)) groups.at(-1)!.push(axis);
+    else groups.push([axis]);
+  }
+  const sorted = [...groups].sort((p, q) => p[0] - q[0]);
+  const order = groups.map((group) => sorted.indexOf(group));
+  const sizes = sorted.map((group) => group.reduce((n, p) => n * shape[p], 1));
+  const last = order.length - 1;
+  const [others, place] = [order.filter((p) => p !== last), order.indexOf(last)];
+  const single = order.some((axis) => { const rest = order.filter((p) => p !== axis); return rest.every((p, i) => i === 0 || p > rest[i - 1]); });
+  if (place === last || single) return plain();
+  const product = (ps: readonly number[]): number => ps.reduce((n, p) => n * sizes[p], 1);
+  const rows = g.node('Transpose', [g.reshape(x, sizes)], { perm: [...others, last] });
+  const columns = g.node('Transpose', [g.reshape(rows, [product(others.slice(0, place)), product(others.slice(place)), sizes[last]])], { perm: [0, 2, 1] });
+  return g.reshape(columns, permutation.map((p) => shape[p]));
+}
 
 /** The array with one axis moved to another place. */
 export function moveAxis(x: NDArray, from: number, to: number): NDArray {
