@@ -1,5 +1,6 @@
 /** `hk.initializers`: how parameters begin. Each takes one key from the running `init`, those without randomness none. */
 import { isArray, numpy as jnp, random, type Array } from '../jax/index.js';
+import { together } from '../jax/random/common.js';
 import { TypeError, ValueError } from '../runtime/errors.js';
 import type { DType } from '../runtime/dtypes.js';
 import { checkOptions } from '../runtime/options.js';
@@ -45,7 +46,7 @@ export class RandomNormal extends Callable<Initializer> {
   }
   override call(shape: readonly number[], dtype: DType): Array {
     checkFloat('RandomNormal', dtype);
-    return random.normal(nextRngKey(), shape, { dtype }).mul(asDType(this.stddev, dtype)).add(asDType(this.mean, dtype));
+    return together((key) => random.normal(key, shape, { dtype }).mul(asDType(this.stddev, dtype)).add(asDType(this.mean, dtype)), nextRngKey());
   }
 }
 
@@ -66,8 +67,10 @@ export class TruncatedNormal extends Callable<Initializer> {
   }
   override call(shape: readonly number[], dtype: DType): Array {
     checkFloat('TruncatedNormal', dtype);
-    const unscaled = random.truncatedNormal(nextRngKey(), this.lower, this.upper, shape, { dtype });
-    return unscaled.mul(asDType(this.stddev, dtype)).add(asDType(this.mean, dtype));
+    return together((key) => {
+      const unscaled = random.truncatedNormal(key, this.lower, this.upper, shape, { dtype });
+      return unscaled.mul(asDType(this.stddev, dtype)).add(asDType(this.mean, dtype));
+    }, nextRngKey());
   }
 }
 
