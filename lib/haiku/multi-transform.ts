@@ -3,7 +3,7 @@ import { evalShape, random, tree } from '../jax/index.js';
 import { TypeError, ValueError } from '../runtime/errors.js';
 import { describe } from './mappings.js';
 import {
-  Transformed, TransformedWithState, checkTransformable, refuseState, transformWithState,
+  Transformed, TransformedWithState, checkTransformable, originalOf, refuseState, remember, transformWithState,
   type Apply, type ApplyWithState, type Init, type InitWithState,
 } from './transform.js';
 import type { Params, RngLike, State } from './types.js';
@@ -113,8 +113,8 @@ export function withoutApplyRng<A extends unknown[], T>(f: MultiTransformedWithS
 export function withoutApplyRng(f: unknown): unknown {
   const stateless = (apply: AnyApply): AnyApply => (params, ...args) => apply(params, null, ...args);
   const stateful = (apply: AnyApply): AnyApply => (params, state, ...args) => apply(params, state, null, ...args);
-  if (f instanceof Transformed) return new Transformed(f.init, stateless(f.apply));
-  if (f instanceof TransformedWithState) return new TransformedWithState(f.init, stateful(f.apply));
+  if (f instanceof Transformed) return remember(new Transformed(f.init, stateless(f.apply)), originalOf(f));
+  if (f instanceof TransformedWithState) return remember(new TransformedWithState(f.init, stateful(f.apply)), originalOf(f));
   if (f instanceof MultiTransformed) return new MultiTransformed(f.init, tree.map(stateless, f.apply));
   if (f instanceof MultiTransformedWithState) return new MultiTransformedWithState(f.init, tree.map(stateful, f.apply));
   throw new ValueError('hk.withoutApplyRng must be called with the result of `hk.transform`, `hk.multiTransform`, `hk.transformWithState` or '

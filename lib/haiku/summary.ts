@@ -7,6 +7,7 @@ import { frames } from './context.js';
 import { interceptMethods, type MethodContext } from './interceptors.js';
 import { fromEntries } from './mappings.js';
 import { INSPECTORS } from './module.js';
+import type { TransformedWithStateWithoutRng, TransformedWithoutRng } from './multi-transform.js';
 import { camelToSnake } from './naming.js';
 import { ArraySpec, pretty, repr } from './text.js';
 import { Transformed, TransformedWithState, originalOf, transformWithState } from './transform.js';
@@ -31,7 +32,8 @@ export interface MethodInvocation {
   readonly callStack: readonly ModuleDetails[];
 }
 
-type Summarised = ((...args: any[]) => any) | Transformed | TransformedWithState;
+/** A function over modules, or what `transform` and its kin made of one. */
+export type Summarised = ((...args: any[]) => any) | Transformed | TransformedWithState | TransformedWithoutRng<any[], any> | TransformedWithStateWithoutRng<any[], any>;
 
 const specOf = (x: any): any => (isArray(x) ? ArraySpec.of(x as { shape: readonly number[]; dtype: string }) : x);
 const specs = (x: any): any => (typeof x === 'object' && x !== null ? tree.map(specOf, x) : x);
@@ -50,7 +52,7 @@ const detailsOf = (module: ModuleInstance, methodName: string): ModuleDetails =>
  * @param f A function over modules, or what `transform` made of one.
  */
 export function evalSummary(f: Summarised): (...args: any[]) => MethodInvocation[] {
-  const body = typeof f === 'function' ? f : originalOf(f);
+  const body = typeof f === 'function' ? f : originalOf(f as Transformed);
   if (!body) throw new ValueError('hk.experimental.evalSummary needs the function itself where its transform was put together by hand.');
   return (...args) => {
     const calls: MethodInvocation[] = [];

@@ -26,7 +26,8 @@ export class TransformedWithState<A extends unknown[] = any[], R = any> {
 const originals = new WeakMap<object, (...args: any[]) => any>();
 /** The function that was transformed. */
 export const originalOf = (transformed: Transformed | TransformedWithState): ((...args: any[]) => any) | undefined => originals.get(transformed);
-function remember<T extends object>(transformed: T, f: ((...args: any[]) => any) | undefined): T {
+/** @internal */
+export function remember<T extends object>(transformed: T, f: ((...args: any[]) => any) | undefined): T {
   if (f) originals.set(transformed, f);
   return transformed;
 }

@@ -140,6 +140,9 @@ describe('hk.experimental', () => {
       '+=========================+===============+=============+',
       '| mlp (MLP)               |      104.00 B |    10 of 26 |',
       '+-------------------------+---------------+-------------+']);
+    for (const f of [hk.withoutApplyRng(hk.transform(net)), hk.withoutApplyRng(hk.transformWithState(net))]) {
+      expect(hk.experimental.tabulate(f)(x)).to.equal(hk.experimental.tabulate(net)(x));
+    }
     expect(hk.experimental.tabulate((v: Array) => v)(x)).to.equal('No modules matching filters.');
     refused(() => hk.experimental.tabulate(net, { columns: ['colour'] }), 'ValueError', /Invalid column/);
   });

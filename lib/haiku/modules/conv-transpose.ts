@@ -5,13 +5,13 @@ import { checkOptions } from '../../runtime/options.js';
 import { module } from '../module.js';
 import { ConvBase, batched, dimensionNumbers, product, weights, type ConvCallOptions, type ConvCommonOptions } from './conv.js';
 import { checkSize, replicate, type PerAxis } from './layout.js';
-import type { PadPair } from './padding.js';
+import { namedPadding, type PadPair } from './padding.js';
 
 export interface ConvTransposeOptions extends ConvCommonOptions {
   /** The spatial shape of the output, for 'SAME' and 'VALID'; default as the padding makes it. */
   outputShape?: PerAxis | undefined;
   /** 'SAME' (default), 'VALID', or one pair for each axis of the input with its stride's zeros. */
-  padding?: 'SAME' | 'VALID' | readonly PadPair[];
+  padding?: string | readonly PadPair[];
 }
 
 /** The padding of the dilated input for an output of exactly this size. */
@@ -51,8 +51,8 @@ export class ConvNDTranspose extends ConvBase {
     const { where } = this;
     this.outputChannels = checkSize(where, 'outputChannels', outputChannels);
     this.outputShape = outputShape === undefined || outputShape === null ? undefined : replicate(where, 'outputShape', outputShape, numSpatialDims);
-    if (this.outputShape && padding !== 'SAME' && padding !== 'VALID') throw new ValueError(`${where}: When specifying \`outputShape\`, ensure that padding is 'VALID' or 'SAME'.`);
-    this.padding = padding;
+    this.padding = typeof padding === 'string' ? namedPadding(where, padding, ['SAME', 'VALID']) : padding;
+    if (this.outputShape && typeof padding !== 'string') throw new ValueError(`${where}: When specifying \`outputShape\`, ensure that padding is 'VALID' or 'SAME'.`);
     this.mask = mask;
   }
 

@@ -6,8 +6,8 @@ import { TruncatedNormal } from '../initializers.js';
 import { Module, module, type ModuleOptions } from '../module.js';
 import { getParameter } from '../parameters.js';
 import type { Initializer } from '../types.js';
-import { asInput, checkSize, getChannelIndex, replicate, type PerAxis } from './layout.js';
-import { createFromPadfn, createFromTuple, isPadfn, type PadFn, type PadPair } from './padding.js';
+import { asInput, checkSize, getChannelIndex, replicateSize, type PerAxis } from './layout.js';
+import { createFromPadfn, createFromTuple, isPadfn, namedPadding, type PadFn, type PadPair } from './padding.js';
 
 export interface ConvCallOptions {
   /** Accepted as in JAX; convolutions are always exact here. */
@@ -84,9 +84,8 @@ export abstract class ConvBase extends Module<ConvFunction> {
     this.where = `hk.${this.constructor.name}`;
     if (!(Number.isInteger(numSpatialDims) && numSpatialDims > 0)) throw new ValueError(`${this.where}: We only support convolution operations for \`numSpatialDims\` greater than 0, received ${numSpatialDims}.`);
     this.numSpatialDims = numSpatialDims;
-    this.kernelShape = replicate(this.where, 'kernelShape', kernelShape, numSpatialDims);
-    for (const size of this.kernelShape) checkSize(this.where, 'kernelShape', size);
-    this.stride = replicate(this.where, 'stride', stride, numSpatialDims);
+    this.kernelShape = replicateSize(this.where, 'kernelShape', kernelShape, numSpatialDims);
+    this.stride = replicateSize(this.where, 'stride', stride, numSpatialDims);
     this.withBias = withBias;
     this.wInit = wInit;
     this.bInit = bInit ?? jnp.zeros;
@@ -127,10 +126,10 @@ export class ConvND extends ConvBase {
     const { rate = 1, padding = 'SAME', mask, featureGroupCount = 1, ...common } = checkOptions('hk.ConvND', options, COMMON);
     super(numSpatialDims, kernelShape, common);
     this.outputChannels = checkSize(this.where, 'outputChannels', outputChannels);
-    this.kernelDilation = replicate(this.where, 'rate', rate, numSpatialDims);
+    this.kernelDilation = replicateSize(this.where, 'rate', rate, numSpatialDims);
     this.mask = mask;
     this.featureGroupCount = featureGroupCount;
-    this.padding = typeof padding === 'string' ? padding.toUpperCase()
+    this.padding = typeof padding === 'string' ? namedPadding(this.where, padding)
       : isPadfn(padding) ? createFromPadfn(padding, this.kernelShape, this.kernelDilation, numSpatialDims) : createFromTuple(padding, numSpatialDims);
   }
 

@@ -5,8 +5,8 @@ import { checkOptions } from '../../runtime/options.js';
 import { Module, module, type ModuleOptions } from '../module.js';
 import type { Initializer } from '../types.js';
 import { ConvBase, dimensionNumbers, product, weights } from './conv.js';
-import { asInput, checkSize, replicate, type PerAxis } from './layout.js';
-import type { PadPair } from './padding.js';
+import { asInput, checkSize, replicate, replicateSize, type PerAxis } from './layout.js';
+import { namedPadding, type PadPair } from './padding.js';
 
 export interface SeparableDepthwiseConvOptions extends ModuleOptions {
   /** Default 1. */
@@ -46,8 +46,8 @@ export class DepthwiseConvND extends ConvBase {
       = checkOptions<Omit<DepthwiseConvOptions, 'dataFormat'>>('hk.DepthwiseConvND', options, ['stride', 'rate', 'padding', 'withBias', 'wInit', 'bInit', 'name']);
     super(numSpatialDims, kernelShape, { ...common, dataFormat });
     this.channelMultiplier = checkSize(this.where, 'channelMultiplier', channelMultiplier);
-    this.kernelDilation = replicate(this.where, 'rate', rate, numSpatialDims);
-    this.padding = padding;
+    this.kernelDilation = replicateSize(this.where, 'rate', rate, numSpatialDims);
+    this.padding = typeof padding === 'string' ? namedPadding(this.where, padding) : padding;
   }
 
   override call(inputs: Array): Array {

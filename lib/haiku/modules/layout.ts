@@ -19,12 +19,15 @@ export function replicate<T>(where: string, what: string, value: PerAxis<T>, n: 
   return [...list];
 }
 
-/** A size that a module was given. @throws TypeError for what is no whole number from 0 on. */
-export function checkSize(where: string, what: string, size: number): number {
-  if (typeof size === 'number' && !(Number.isInteger(size) && size >= 0)) throw new TypeError(`${where}: ${what} must be a whole number, but got ${size}.`);
+/** A size that a module was given. @throws TypeError for what is no whole number from `least` on. */
+export function checkSize(where: string, what: string, size: number, least: 0 | 1 = 0): number {
+  if (typeof size === 'number' && !(Number.isInteger(size) && size >= least)) throw new TypeError(`${where}: ${what} must be a whole number${least ? ' of at least 1' : ''}, but got ${size}.`);
   if (typeof size !== 'number' && (typeof size !== 'object' || size === null || !('factor' in size))) throw new TypeError(`${where}: ${what} must be a whole number, but got ${describe(size)}.`);
   return size;
 }
+
+/** As `replicate`, of sizes of at least 1. */
+export const replicateSize = (where: string, what: string, value: PerAxis, n: number): number[] => replicate(where, what, value, n).map((size) => checkSize(where, what, size, 1));
 
 /** An argument of a call as an array. @throws TypeError where it was left out. */
 export function asInput(where: string, what: string, x: Array): Array {

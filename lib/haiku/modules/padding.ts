@@ -22,6 +22,13 @@ export const reverseCausal: PadFn = (size) => [0, size - 1];
 export const isPadfn = (padding: unknown): padding is PerAxis<PadFn> =>
   typeof (globalThis.Array.isArray(padding) ? padding[0] : padding) === 'function';
 
+/** A padding's name, in capitals. @throws ValueError for a name that there is not. */
+export function namedPadding(where: string, name: string, names: readonly string[] = ['SAME', 'SAME_LOWER', 'VALID']): string {
+  const capitals = name.toUpperCase();
+  if (!names.includes(capitals)) throw new ValueError(`${where}: padding must be ${names.map((known) => `'${known}'`).join(', ')} or pairs of numbers, but got '${name}'.`);
+  return capitals;
+}
+
 /**
  * The pairs of `n` axes from one function or one for each.
  * @throws TypeError for lists whose length is neither 1 nor `n`.

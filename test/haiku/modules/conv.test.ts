@@ -23,6 +23,13 @@ describe('hk.Conv and its kin', () => {
     expect(new hk.DepthwiseConv1D(2, 3, { dataFormat: 'NCW' })(jnp.ones([1, 3, 5])).shape).to.deep.equal([1, 6, 5]);
     expect(new hk.DepthwiseConv3D(1, 1, { dataFormat: 'NCDHW' })(jnp.ones([1, 2, 3, 3, 3])).shape).to.deep.equal([1, 2, 3, 3, 3]);
   }));
+  it('takes the names of paddings in small letters, and no channels, as Haiku does', () => inInit(() => {
+    const x = jnp.ones([1, 5, 5, 1]);
+    for (const Conv of [hk.Conv2D, hk.Conv2DTranspose, hk.DepthwiseConv2D]) {
+      for (const padding of ['SAME', 'VALID']) expect(new Conv(2, 3, { padding: padding.toLowerCase() })(x).shape).to.deep.equal(new Conv(2, 3, { padding })(x).shape);
+      expect(new Conv(0, 3)(x).shape).to.deep.equal([1, 5, 5, 0]);
+    }
+  }));
   it('may have an open batch size', () => {
     const f = hk.transform((x: Array) => new hk.Flatten()(hk.avgPool(new hk.Conv2D(2, 3, { stride: 2 })(x), 2, 1, 'SAME')));
     const params = f.init(0, jnp.ones([3, 4, 4, 1]));
