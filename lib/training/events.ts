@@ -44,6 +44,17 @@ export interface StepEvent extends EventBase {
   readonly position: DataPosition;
 }
 
+/** Between two steps: a schedule (`gradualUnfreezing`) has changed what trains. */
+export interface TrainableEvent extends EventBase {
+  readonly type: 'trainable';
+  /** `module/name` of what trains from now on, and of what does not, sorted. */
+  readonly trainable: readonly string[];
+  readonly frozen: readonly string[];
+  /** What did not train before the change, and what did. */
+  readonly began: readonly string[];
+  readonly ended: readonly string[];
+}
+
 /** After an evaluation: the means over its batches. */
 export interface EvaluationEvent extends EventBase {
   readonly type: 'evaluation';
@@ -97,4 +108,4 @@ export interface EndEvent extends EventBase {
   readonly state: TrainTree | null;
 }
 
-export type FitEvent = StartEvent | StepEvent | EvaluationEvent | StatisticsEvent | CheckpointEvent | EndEvent;
+export type FitEvent = StartEvent | StepEvent | TrainableEvent | EvaluationEvent | StatisticsEvent | CheckpointEvent | EndEvent;

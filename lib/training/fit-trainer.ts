@@ -6,6 +6,7 @@ import { traverse } from '../haiku/data-structures.js';
 import type { Params, State } from '../haiku/types.js';
 import { TypeError, ValueError } from '../runtime/errors.js';
 import { labelled } from './artifacts/names.js';
+import { Carry } from './carry.js';
 import { checkpointSteps, restoreCheckpoint, type Restored } from './checkpoints/manager.js';
 import { join } from './specification.js';
 import type { StepResult, TrainStep, TrainTree } from './train-step.js';
@@ -28,6 +29,8 @@ export interface Trainer {
   /** Copies. */
   copyParams(): Params;
   trainable(): string[];
+  /** Whether the latest step was the last with what trained in it. */
+  readonly resorted: boolean;
   place(batch: unknown): { name: string; device: string };
   /** Metrics by name. @param metrics null: a session's own eval model */
   evaluator(metrics: Metrics | null): (batch: unknown) => Promise<Record<string, number>>;
@@ -81,6 +84,8 @@ class StepTrainer implements Trainer {
   params(): Params { return join(this.#carry.trainable, this.#carry.nonTrainable); }
   copyParams(): Params { return clone(this.params()); }
   trainable(): string[] { return [...traverse(this.#carry.trainable)].map(([module, name]) => `${module}/${name}`).sort(); }
+  /** A tree that is not a step's own has been sorted anew for the next one. */
+  get resorted(): boolean { return !(this.#carry instanceof Carry); }
   #place(batch: unknown): { engine: EngineName; device: Device } { return (this.#target ??= this.#step.lower(this.#carry, batch).target); }
   place(batch: unknown): { name: string; device: string } {
     const { engine, device } = this.#place(batch);
@@ -122,6 +127,7 @@ class SessionTrainer implements Trainer {
   params(): Params { return this.holder.params(); }
   copyParams(): Params { return this.holder.params(); }
   trainable(): string[] { return this.holder.trainable; }
+  readonly resorted = false;
   place(): { name: string; device: string } { return { name: 'onnxruntime-training', device: this.holder.device }; }
   evaluator(metrics: Metrics | null): (batch: unknown) => Promise<Record<string, number>> {
     if (metrics) throw new TypeError('fit: a session is evaluated by its eval model, made of the evalLoss of generateArtifacts; leave evaluation.metrics out.');

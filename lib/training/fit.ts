@@ -9,7 +9,7 @@ import type { CheckpointManifest } from './checkpoints/manifest.js';
 import type { RestoreReport } from './checkpoints/report.js';
 import { from, type Dataset, type DataIterator } from './data/dataset.js';
 import type { DataPosition } from './data/position.js';
-import type { EndReason, EvaluationEvent, FitEvent, StartEvent, StatisticsEvent, StepEvent } from './events.js';
+import type { EndReason, EvaluationEvent, FitEvent, StartEvent, StatisticsEvent, StepEvent, TrainableEvent } from './events.js';
 import { Puller, type Pulled } from './fit-batches.js';
 import { Clock, abort, interruptible } from './fit-clock.js';
 import { checkFitOptions, type Batches, type CheckedOptions, type FitOptions } from './fit-options.js';
@@ -37,7 +37,7 @@ export type { Metrics } from './fit-trainer.js';
  *   data: data.fromArrays({ x, y }).shuffle({ seed: 0 }).batch(128).repeat(),
  * });
  * for await (const event of run) if (event.type === 'step' && event.step % 100 === 0) console.log(event.loss);
- * const { trainable } = run.state;
+ * const params = await run.params();
  *
  * @throws TypeError, ValueError for options; the iteration throws DataError for data that ends early, changes or fails,
  * NonFiniteError for a loss, LockedError where another process writes the checkpoints, AbortError after `signal`
@@ -142,6 +142,7 @@ export class Run implements AsyncIterableIterator<FitEvent> {
         }
         if (saver && due(checkpoint!.every)) await interruptible(saver.save(place, notes()), signal);
         for (const event of saver?.take() ?? []) yield await tell(event);
+        if (!last && trainer.resorted) yield await tell(this.#resorted());
       }
       if (saver) {
         await interruptible(saver.finish(place, notes()), signal);
@@ -191,13 +192,21 @@ export class Run implements AsyncIterableIterator<FitEvent> {
   }
 
   #started(steps: number | null, { name, device }: CheckpointManifest['engine'], resumed: StartEvent['resumed']): StartEvent {
-    const trainable = this.#trainer.trainable();
-    const trains = new Set(trainable);
+    return { type: 'start', step: this.step, time: Date.now(), steps, engine: name, device, ...this.#split(), resumed: resumed && { path: resumed.path, report: resumed.report } };
+  }
+
+  #trains: readonly string[] = [];
+  /** What trains now, and what does not. */
+  #split(): { trainable: readonly string[]; frozen: string[] } {
+    this.#trains = this.#trainer.trainable();
+    const trains = new Set(this.#trains);
     const all = [...traverse(this.#trainer.params())].map(([module, name]) => `${module}/${name}`);
-    return {
-      type: 'start', step: this.step, time: Date.now(), steps, engine: name, device, trainable, frozen: all.filter((path) => !trains.has(path)).sort(),
-      resumed: resumed && { path: resumed.path, report: resumed.report },
-    };
+    return { trainable: this.#trains, frozen: all.filter((path) => !trains.has(path)).sort() };
+  }
+  #resorted(): TrainableEvent {
+    const before = new Set(this.#trains);
+    const { trainable, frozen } = this.#split();
+    return { type: 'trainable', step: this.step, time: Date.now(), trainable, frozen, began: trainable.filter((path) => !before.has(path)), ended: frozen.filter((path) => before.has(path)) };
   }
 
   #stepped({ aux }: StepResult, loss: number, batch: Pulled, clock: Clock, total: number | null): StepEvent {

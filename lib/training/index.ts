@@ -7,7 +7,7 @@ export type { ParameterReport, TrainingReportOptions, TrainingBytes, TrainingRep
 export { generateArtifacts, type Artifacts, type ArtifactsOptions, type Style } from './artifacts.js';
 export type { PortRecord } from './artifacts/manifest.js';
 export { TrainingSession, type SessionEvalResult, type SessionStepResult, type TrainingSessionOptions } from './training-session.js';
-export type { CheckpointEvent, EndEvent, EndReason, EvaluationEvent, FitEvent, StartEvent, Statistics, StatisticsEvent, StepEvent } from './events.js';
+export type { CheckpointEvent, EndEvent, EndReason, EvaluationEvent, FitEvent, StartEvent, Statistics, StatisticsEvent, StepEvent, TrainableEvent } from './events.js';
 export type { CheckpointManifest, Json } from './checkpoints/manifest.js';
 export type { RestoreReport } from './checkpoints/report.js';
 export * as data from './data/index.js';

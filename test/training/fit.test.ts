@@ -102,6 +102,17 @@ describe('fit', () => {
     }
   });
 
+  it('says when what trains changes', async () => {
+    const step = trainStep({ loss, optimizer: adam(), trainable: gradualUnfreezing({ 0: 'mlp/~/linear_2', 4: 'mlp/~/linear_1/w', 8: { unfreeze: 'mlp/~/linear_1/b', freeze: 'mlp/~/linear_2' }, 12: '**' }) });
+    const all = await events(fit(make({ step, state: step.init(params) })));
+    const [first, second] = [['mlp/~/linear_2/b', 'mlp/~/linear_2/w'], ['mlp/~/linear_0/b', 'mlp/~/linear_0/w', 'mlp/~/linear_1/b']];
+    expect(only(all, 'trainable').map(({ time, ...rest }) => rest)).to.deep.equal([
+      { type: 'trainable', step: 4, began: ['mlp/~/linear_1/w'], ended: [], trainable: ['mlp/~/linear_1/w', ...first], frozen: second },
+      { type: 'trainable', step: 8, began: ['mlp/~/linear_1/b'], ended: first, trainable: ['mlp/~/linear_1/b', 'mlp/~/linear_1/w'], frozen: [...second.slice(0, 2), ...first] },
+    ]);
+    expect(all.map((e) => e.type).slice(4, 7)).to.deep.equal(['step', 'trainable', 'step']);
+  });
+
   describe('sessions', () => {
     before(needsTraining);
     for (const [style, optimizer] of Object.entries({ classic: optax.adamw(1e-3), 'in-graph': optax.sgd(0.1, { momentum: 0.9 }) })) {

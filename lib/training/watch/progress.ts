@@ -56,11 +56,23 @@ function remark(event: FitEvent): string | undefined {
   switch (event.type) {
     case 'start': return startLine(event);
     case 'evaluation': return `step ${event.step}: evaluation: ${named(event.metrics).join(' | ')}${event.best ? ' (best so far)' : ''}`;
+    case 'trainable': return `step ${event.step}: ${[...switched(event.began, 'begins to train', 'begin to train'), ...switched(event.ended, 'is frozen', 'are frozen')].join(', ')}; ${event.trainable.length} train now`;
     case 'end': return `step ${event.step}: ${ENDINGS[event.reason]} after ${formatSeconds(event.seconds)}`;
     default: return undefined;
   }
 }
 const ENDINGS = { steps: 'all steps made', data: 'the data ended', earlyStopping: 'stopped early: no improvement', stopped: 'stopped' } as const;
+
+/** How many arrays, and the module that they are all in, if there is one. */
+function switched(paths: readonly string[], one: string, several: string): string[] {
+  if (paths.length === 0) return [];
+  const modules = paths.map((path) => path.split('/').slice(0, -1));
+  const shared = [...modules[0]];
+  while (!modules.every((parts) => shared.every((part, i) => part === parts[i]))) shared.pop();
+  if (shared.at(-1) === '~') shared.pop();
+  const where = shared.length ? ` in ${shared.join('/')}` : '';
+  return [paths.length === 1 ? `1 array${where} ${one}` : `${paths.length} arrays${where} ${several}`];
+}
 
 function startLine({ step, steps, engine, device, trainable, frozen, resumed }: StartEvent): string {
   const what = `${trainable.length} arrays train, ${frozen.length} frozen, on ${engine} (${device})`;

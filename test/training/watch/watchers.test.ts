@@ -40,6 +40,14 @@ describe('progress', () => {
     expect(lines.at(-1)).to.equal('step 200: all steps made after 0:11');
   });
 
+  it('says what begins to train, and what is frozen', () => {
+    const lists = { trainable: ['a/w', 'b/w', 'c/w'], frozen: [] };
+    expect(written(false, {}, (watch) => {
+      watch({ type: 'trainable', step: 5, time: T0, ...lists, began: ['net/~/block/~/conv/w', 'net/~/block/~/norm/scale'], ended: [] });
+      watch({ type: 'trainable', step: 6, time: T0, ...lists, began: ['net/~/block/w'], ended: ['head/w', 'net/~/block/b'] });
+    })).to.equal('step 5: 2 arrays in net/~/block begin to train; 3 train now\nstep 6: 1 array in net/~/block begins to train, 2 arrays are frozen; 3 train now\n');
+  });
+
   it('is a bar on a terminal, no wider than that, and gone in the end', () => {
     expect(written(true, {}, (watch) => run().forEach(watch))).to.include('\r████████████░░░░░░░░░░░░ 50% | 101/200 | loss 0.009901 | accuracy 0.9901 | 20 steps/s | 0:05 left');
     const text = written(true, {}, (watch) => run().forEach(watch), 60);
