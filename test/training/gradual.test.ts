@@ -24,6 +24,7 @@ const loss: Loss = ({ trunk, head }) => {
 };
 const OPTIMIZERS: Record<string, () => optax.GradientTransformation> = {
   'adam with a schedule': () => optax.adam(optax.exponentialDecay(0.05, 2, 0.8)),
+  'adam with a warm-up': () => optax.adam(optax.warmupConstantSchedule(0, 0.05, 4)),
   'sgd with momentum and a schedule': () => optax.sgd(optax.linearSchedule(0.2, 0.02, 6), { momentum: 0.9, nesterov: true }),
   'adamw behind a clip': () => optax.chain(optax.clipByGlobalNorm(0.05), optax.adamw(0.03, { weightDecay: 0.1 })),
 };

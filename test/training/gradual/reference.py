@@ -16,6 +16,7 @@ PHASES = {0: {'head'}, 5: {'head', 'trunk'}, 9: {'trunk'}, 12: {'head', 'trunk'}
 STEPS = 16
 OPTIMIZERS = {
     'adam with a schedule': lambda: optax.adam(optax.exponential_decay(0.05, 2, 0.8)),
+    'adam with a warm-up': lambda: optax.adam(optax.warmup_constant_schedule(0, 0.05, 4)),
     'sgd with momentum and a schedule': lambda: optax.sgd(optax.linear_schedule(0.2, 0.02, 6), momentum=0.9, nesterov=True),
     'adamw behind a clip': lambda: optax.chain(optax.clip_by_global_norm(0.05), optax.adamw(0.03, weight_decay=0.1)),
 }
