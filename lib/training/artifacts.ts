@@ -211,7 +211,7 @@ function build(source: Source, classic: ClassicOptimizer | undefined, descriptio
     style,
     optimizer: { kind: description?.kind ?? 'custom', options: description?.options ?? {} },
     learningRate: description ? Math.fround(description.learningRate) : null,
-    tensors: slots.map((s) => ({ name: s.name, role: s.role, path: s.path, dtype: s.array.dtype, shape: s.array.shape })),
+    tensors: slots.map((s) => ({ name: s.name, role: s.role, path: s.path, dtype: s.array.dtype, shape: s.array.shape, ...(s.halves && { halves: true as const }) })),
     state: plainTree(source.stateDef, 'the state'),
     batch: { tree: plainTree(source.batchDef, 'the batch'), inputs: source.batch.map((b) => port(b.name, b.aval)) },
     train: { aux: plainTree(training.aux, 'aux'), outputs: ports(training.closed.jaxpr, ['loss', ...auxNames]) },

@@ -21,6 +21,8 @@ export interface TensorRecord {
   /** Its dtype in the program. The checkpoint has float32 where the engine writes it or cannot store it otherwise. */
   readonly dtype: DType;
   readonly shape: readonly number[];
+  /** A key's words as halves: outside artifacts it is uint32, without the last dimension. */
+  readonly halves?: true;
 }
 /** An input or output; an open dimension is a text. */
 export interface PortRecord { readonly name: string; readonly dtype: DType; readonly shape: readonly (number | string)[] }

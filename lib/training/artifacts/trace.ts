@@ -25,7 +25,8 @@ export const toHalves = (words: NDArray): NDArray => {
   const wide = words.astype('int64');
   return jnp.stack([wide.floorDivide(65536), wide.mod(65536)], { axis: -1 }).astype('float32') as NDArray;
 };
-const fromHalves = (halves: NDArray): NDArray => {
+/** And back. */
+export const fromHalves = (halves: NDArray): NDArray => {
   const wide = halves.astype('int64');
   return wide.index('...', 0).mul(65536).add(wide.index('...', 1)).astype('uint32') as NDArray;
 };

@@ -5,12 +5,13 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ConcreteArray, fromBytes } from '../../jax/array.js';
+import { ConcreteArray, expectConcrete, fromBytes } from '../../jax/array.js';
 import { DTYPES } from '../../runtime/dtypes.js';
 import { TYPED_ARRAYS, decodeAt, encode } from '../../runtime/elements.js';
 import { FileFormatError } from '../../runtime/errors.js';
 import { bytesAs } from '../artifacts.js';
 import { RATE_PROPERTY, fromProperties, type Manifest } from '../artifacts/manifest.js';
+import { fromHalves, toHalves } from '../artifacts/trace.js';
 import { readCheckpoint, writeCheckpoint, type CheckpointContents, type NamedTensor, type OptimizerGroup } from '../checkpoint-file.js';
 import type { TrainingSession } from '../training-session.js';
 import type { Contents } from './contents.js';
@@ -21,14 +22,14 @@ import { toArray, type Named } from './named.js';
 const MOMENTS = ['mu', 'nu'] as const;
 const momentPath = (i: number, parameter: string): string => `0/${MOMENTS[i] ?? `momentum${i}`}/${parameter}`;
 
-interface Slot { readonly part: 'params' | 'state' | 'optimizer' | 'rng' | 'step' | 'learningRate'; readonly name: string; readonly dtype: NamedTensor['dtype'] }
+interface Slot { readonly part: 'params' | 'state' | 'optimizer' | 'rng' | 'step' | 'learningRate'; readonly name: string; readonly dtype: NamedTensor['dtype']; readonly halves?: boolean }
 
 /** What each tensor of a file is, in hokku's terms; in a file that others made all are parameters. */
 function slots({ requiresGrad, frozen }: CheckpointContents, manifest: Manifest | undefined): Map<string, Slot> {
   if (!manifest) return new Map([...requiresGrad, ...frozen].map(({ name, dtype }) => [name, { part: 'params', name, dtype }]));
-  return new Map(manifest.tensors.map(({ name, role, path, dtype }) => {
+  return new Map(manifest.tensors.map(({ name, role, path, dtype, halves = false }) => {
     const part = role === 'trainable' || role === 'frozen' ? 'params' as const : role;
-    return [name, { part, name: path.join('/'), dtype }];
+    return [name, { part, name: path.join('/'), dtype, halves }];
   }));
 }
 
@@ -53,7 +54,8 @@ export function contentsOfFile(file: CheckpointContents, path: string): SessionC
     const slot = known.get(tensor.name);
     if (!slot) throw new FileFormatError(`Checkpoint ${path} has the tensor '${tensor.name}', which its own description does not name.`);
     if (slot.part === 'learningRate') continue;
-    const array = cast(tensor, slot.dtype);
+    const stored = cast(tensor, slot.dtype);
+    const array = slot.halves ? expectConcrete(fromHalves(stored), slot.name) : stored;
     if (slot.part === 'rng') rng = array;
     else if (slot.part === 'step') step = rngStep = Number(array.item());
     else parts[slot.part].set(slot.name, array);
@@ -77,10 +79,11 @@ export function contentsOfFile(file: CheckpointContents, path: string): SessionC
 function fileWith(file: CheckpointContents, contents: Contents, { learningRate, rngStep }: SessionFacts, path: string): CheckpointContents {
   const known = slots(file, fromProperties(file.properties, path));
   const value = (tensor: NamedTensor): ConcreteArray | undefined => {
-    const { part, name } = known.get(tensor.name)!;
+    const { part, name, halves } = known.get(tensor.name)!;
     if (part === 'learningRate') return learningRate === null ? undefined : fromBytes('float32', [], new Float32Array([learningRate]));
     if (part === 'step') return fromBytes('int32', [], new Int32Array([rngStep ?? contents.step]));
-    return part === 'rng' ? contents.rng ?? undefined : contents[part].get(name);
+    const x = part === 'rng' ? contents.rng ?? undefined : contents[part].get(name);
+    return x && halves ? expectConcrete(toHalves(x), name) : x;
   };
   const put = (tensor: NamedTensor): NamedTensor => { const x = value(tensor); return x ? { ...tensor, data: bytesAs(x, tensor.dtype) } : tensor; };
   const rate = file.properties.get(RATE_PROPERTY);
