@@ -2,46 +2,52 @@
 import type { Any } from '../api.js';
 import { evaluate } from '../evaluate.js';
 import type { Checking } from '../report.js';
+import { ARTIFACTS, type Way } from '../ways.js';
 
-export function checkOptimizer(on: Checking): void {
-  for (const problem of Object.keys(on.it.json.problems)) on.report.attempt(problem, () => run(on, problem));
+/** What artifacts cannot do, by the case, and the error that says so. */
+const IMPOSSIBLE: Readonly<Record<string, RegExp>> = { set_to_zero: /changes none of the parameters/ };
+
+export function checkOptimizer(on: Checking, way: Way): void {
+  for (const problem of Object.keys(on.it.json.problems)) on.report.attempt(problem, () => run(on, problem, way));
 }
 
-function run(on: Checking, problem: string): void {
+function run(on: Checking, problem: string, way: Way): void {
   const { json } = on.it;
-  const { optax, jax } = on.api;
-  const opt = evaluate(on.api, json.program, {});
+  const { jax: { numpy: jnp, tree } } = on.api;
+  const made = evaluate(on.api, json.program, {});
+  const optimizer = json.lookahead ? ahead(on, made) : made;
   const quadratic = problem === 'quadratic';
-  const target = quadratic ? on.paramsAt(`${problem}/target`, json.params) : undefined;
-  const scale = quadratic ? on.paramsAt(`${problem}/scale`, json.params) : undefined;
-  const start = on.paramsAt('params', json.params);
-  let params = json.lookahead ? optax.LookaheadParams.initSynced(start) : start;
-  let state = opt.init(params);
+  const at = (prefix: string): Any => on.paramsAt(`${problem}/${prefix}`, json.params);
+  const batch = (step: number): Any => (quadratic ? { target: at('target'), scale: at('scale') } : { grads: at(`grads/${step}`) });
+  const terms = (f: (p: Any, ...rest: Any[]) => Any, ...trees: Any[]): Any => tree.leaves(tree.map(f, ...trees)).map((x: Any) => jnp.sum(x)).reduce((a: Any, b: Any) => a.add(b));
+  const loss = quadratic
+    ? (p: Any, { target, scale }: Any): Any => jnp.multiply(0.5, terms((x, t, s) => s.mul(jnp.square(x.sub(t))), p, target, scale))
+    : (p: Any, { grads }: Any): Any => terms((x, g) => x.mul(g), p, grads);
+  const train = (): ReturnType<Way['train']> => way.train({ loss, optimizer, params: on.paramsAt('params', json.params), batch: batch(1) });
+
+  const impossible = way === ARTIFACTS ? IMPOSSIBLE[on.it.name] : undefined;
+  if (impossible) {
+    try { train()[Symbol.dispose](); } catch (error) { if (impossible.test((error as Error).message)) { on.report.checks++; return; } throw error; }
+    on.report.fail(problem, `artifacts were made, but ${String(impossible)} was expected`);
+    return;
+  }
+  using trainee = train();
   const losses: Any[] = [];
   for (let step = 1; step <= json.steps; step++) {
-    const at = json.lookahead ? params.fast : params;
-    const loss = quadratic ? lossOf(on, at, target, scale) : undefined;
-    const grads = quadratic
-      ? jax.tree.map((p: Any, t: Any, s: Any) => jax.numpy.multiply(s, jax.numpy.subtract(p, t)), at, target, scale)
-      : on.paramsAt(`${problem}/grads/${step}`, json.params);
-    // Polyak's step size comes from the loss itself; transformations that do not ask for it get what Optax gives them.
-    const extra = loss !== undefined && Object.keys(json.problems).length === 1 ? [{ value: loss }] : [];
-    let updates;
-    [updates, state] = opt.update(grads, state, params, ...extra);
-    params = optax.applyUpdates(params, updates);
-    if (loss !== undefined) losses.push(loss.item());
-    for (const part of json.lookahead ? ['fast', 'slow'] : ['params']) {
-      const tree = json.lookahead ? params[part] : params;
-      for (const { module, name } of json.params) on.check(`${problem}/steps/${step}/${part}/${module}/${name}`, tree[module][name]);
-    }
+    losses.push(trainee.step(batch(step)).loss.item());
+    const parts: Record<string, Any> = json.lookahead ? { fast: trainee.params, slow: trainee.optState.slow } : { params: trainee.params };
+    for (const [part, params] of Object.entries(parts)) for (const { module, name } of json.params) on.check(`${problem}/steps/${step}/${part}/${module}/${name}`, params[module][name]);
   }
-  if (quadratic) on.check('quadratic/losses', jax.numpy.array(losses, { dtype: 'float32' }));
-  else if (json.final_state !== undefined) on.checkTree(json.final_state, state, 'the final state');
+  const { optState } = trainee;
+  if (quadratic) on.check('quadratic/losses', jnp.array(losses, { dtype: 'float32' }));
+  else if (json.final_state !== undefined && optState !== undefined) on.checkTree(json.final_state, json.lookahead ? optState.inner : optState, 'the final state');
 }
 
-/** 0.5 * sum over all parameters of sum(scale * square(p - target)). */
-function lossOf(on: Checking, params: Any, target: Any, scale: Any): Any {
-  const { numpy, tree } = on.api.jax;
-  const terms = tree.leaves(tree.map((p: Any, t: Any, s: Any) => numpy.sum(numpy.multiply(s, numpy.square(numpy.subtract(p, t)))), params, target, scale));
-  return numpy.multiply(0.5, terms.reduce((a: Any, b: Any) => numpy.add(a, b)));
-}
+/** Lookahead keeps two sets of parameters, and gradients are taken at the fast ones: so those are what is trained, and the slow ones state. */
+const ahead = ({ api: { optax, jax: { tree, numpy: jnp } } }: Checking, opt: Any): Any => ({
+  init: (fast: Any) => ({ inner: opt.init(optax.LookaheadParams.initSynced(fast)), slow: tree.map((p: Any) => jnp.copy(p), fast) }),
+  update(grads: Any, { inner, slow }: Any, fast: Any) {
+    const [updates, next] = opt.update(grads, inner, new optax.LookaheadParams({ fast, slow }));
+    return [updates.fast, { inner: next, slow: optax.applyUpdates(slow, updates.slow) }];
+  },
+});
