@@ -1,4 +1,4 @@
-"""What Optax itself computes for every optimizer of optimizers.json: `python test/optax/recorded/record.py`, once for a version of Optax.
+"""What Optax itself computes for every optimizer of optimizers.json: `python test/optax/recorded/record.py [dtype...]`, once for a version of Optax.
 
 An entry is a call, [name, arguments in order..., {options}], in the library's camelCase; `value` below turns it into Optax's. The problem is a
 quadratic loss, sum(0.5 * scale * (p - target)^2), whose target moves at every step; parameters after steps 1 and 6 are kept in float32, and after
@@ -9,7 +9,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 DTYPES = ['float32', 'float64', 'bfloat16']
-PROCESSES = 6
+PROCESSES = int(os.environ.get('PROCESSES', 1))
 
 
 def record(dtype, part):
@@ -85,13 +85,15 @@ def record(dtype, part):
     return {'version': optax.__version__, 'results': results}
 
 
-if len(sys.argv) > 1:
-    print(json.dumps(record(sys.argv[1], int(sys.argv[2]))))
+if sys.argv[1:2] == ['--part']:
+    print(json.dumps(record(sys.argv[2], int(sys.argv[3]))))
 else:
-    rows = {}
-    for dtype in DTYPES:
+    rows, wanted = {}, sys.argv[1:] or DTYPES
+    if wanted != DTYPES:
+        rows = {i: {k: v for k, v in row.items() if k not in wanted} for i, row in enumerate(json.loads((HERE / 'recorded.json').read_text())['results'])}
+    for dtype in wanted:
         environment = {**os.environ, 'JAX_ENABLE_X64': str(int(dtype == 'float64'))}
-        started = [subprocess.Popen([sys.executable, __file__, dtype, str(part)], stdout=subprocess.PIPE, env=environment) for part in range(PROCESSES)]
+        started = [subprocess.Popen([sys.executable, __file__, '--part', dtype, str(part)], stdout=subprocess.PIPE, env=environment) for part in range(PROCESSES)]
         for p in started:
             answer = json.loads(p.communicate()[0])
             for i, name, numbers in answer['results']: rows.setdefault(i, {})[name] = numbers
