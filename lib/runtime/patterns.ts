@@ -24,6 +24,8 @@ export type Selection<T = any> = string | RegExp | Predicate<T> | readonly (stri
 
 /** A parameter and where it is. */
 export type Entry<T = any> = readonly [module: string, name: string, value: T];
+/** `module/name`; in a tree without modules the name. */
+const pathOf = ([module, name]: Entry): string => (module === '' ? name : `${module}/${name}`);
 
 /** A selection as a predicate. */
 export interface Selector<T = any> {
@@ -88,12 +90,12 @@ export function selector<T = any>(selection: Selection<T>, where = 'hk.selector'
   const parts = (Array.isArray(selection) ? selection : [selection]).map((x: unknown) => part(x, where));
   const [without, some] = [parts.filter((p) => p.negative), parts.filter((p) => !p.negative)];
   const chosen = (entry: Entry<T>): boolean => {
-    const path = `${entry[0]}/${entry[1]}`;
+    const path = pathOf(entry);
     return (some.length === 0 ? without.length > 0 : some.some((p) => p.matches(path, entry))) && !without.some((p) => p.matches(path, entry));
   };
   return Object.assign((module: string, name: string, value: T) => chosen([module, name, value]), {
     over(entries: readonly Entry<T>[]): boolean[] {
-      for (const p of parts) if (p.text !== null && !entries.some((e) => p.matches(`${e[0]}/${e[1]}`, e))) throw unmatched(where, p.text, entries);
+      for (const p of parts) if (p.text !== null && !entries.some((e) => p.matches(pathOf(e), e))) throw unmatched(where, p.text, entries);
       return entries.map(chosen);
     },
   });
@@ -104,8 +106,8 @@ export const isSelector = (x: unknown): x is Selector => typeof x === 'function'
 /** The paths of all parameters, and of all modules around them. */
 function pathsOf(entries: readonly Entry[]): string[] {
   const found = new Set<string>();
-  for (const [module, name] of entries) {
-    const path = `${module}/${name}`;
+  for (const entry of entries) {
+    const path = pathOf(entry);
     for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1)) found.add(path.slice(0, at));
     found.add(path);
   }
@@ -123,7 +125,7 @@ function unmatched(where: string, pattern: string, entries: readonly Entry[]): V
 
 /** `the modules are a, b, c.` */
 export function theModules(entries: readonly Entry[]): string {
-  const modules = [...new Set(entries.map(([module]) => module))];
+  const modules = [...new Set(entries.map(([module, name]) => module || name))];
   return `the modules are ${modules.slice(0, 8).join(', ')}${modules.length > 8 ? ', …' : ''}.`;
 }
 
