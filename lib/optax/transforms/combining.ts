@@ -4,7 +4,8 @@ import { ValueError } from '../../runtime/errors.js';
 import { nearestName } from '../../runtime/nearest.js';
 import { checkTransformation, namedTuple, setToZero, type GradientTransformation, type OptState, type Params } from '../base.js';
 import { describe, describeOneOf } from '../describe.js';
-import { mapPrefix, masked, type Mask, type MaskedOptions } from './masking.js';
+import { mapPrefix, masked, resolveMask, type Mask, type MaskedOptions } from './masking.js';
+import { isPatterns, labelsByName, type Patterns } from './names.js';
 
 /**
  * Applies transformations one after another; the state is the list of their states. As `optax.chain`.
@@ -51,8 +52,11 @@ export function namedChain(...transforms: [name: string, transform: GradientTran
 
 export const PartitionState = namedTuple<{ innerStates: Record<string, OptState> }>('PartitionState', ['innerStates']);
 
-/** A tree of labels like the parameters or a prefix of them, or a function that gives one. */
-export type ParamLabels = any | ((params: Params) => any);
+/**
+ * A tree of labels like the parameters or a prefix of them, a function that gives one, or by label the names of the parameters
+ * that have it, `{ freeze: 'backbone', train: '**' }`: the first label that selects a parameter is its.
+ */
+export type ParamLabels = any | Readonly<Record<string, Patterns>> | ((params: Params) => any);
 
 /**
  * Applies to every parameter the transformation of its label. With `setToZero` for a label, the parameters that have it are
@@ -62,16 +66,17 @@ export type ParamLabels = any | ((params: Params) => any);
  * const opt = optax.multiTransform(
  *   { train: optax.sgd(0.1), freeze: optax.setToZero() },
  *   { 'mlp/~/linear_0': 'train', 'mlp/~/linear_1': 'freeze' });
+ * const byName = optax.multiTransform({ train: optax.sgd(0.1), freeze: optax.setToZero() }, { freeze: 'mlp/~/linear_1', train: '**' });
  *
  * @param transforms by label
- * @param paramLabels the labels: a tree like the parameters or a prefix of them, or a function that gives one
+ * @param paramLabels the labels: a tree like the parameters or a prefix of them, a function that gives one, or patterns by label
  * @param options `maskCompatibleExtraArgs`: extra arguments that are trees like the parameters are split too
  */
 export function multiTransform(transforms: Record<string, GradientTransformation>, paramLabels: ParamLabels, options?: MaskedOptions): GradientTransformation {
   const groups = Object.keys(transforms);
   for (const group of groups) checkTransformation(`optax.multiTransform, label '${group}'`, transforms[group]);
   const resolve = (like: unknown): unknown => {
-    const labels: unknown = typeof paramLabels === 'function' ? paramLabels(like) : paramLabels;
+    const labels: unknown = typeof paramLabels === 'function' ? paramLabels(like) : byName(groups, paramLabels, like) ?? paramLabels;
     const unknown = tree.leaves(labels).find((label) => !groups.includes(String(label)));
     if (unknown !== undefined) {
       const near = nearestName(String(unknown), groups);
@@ -98,6 +103,14 @@ export function multiTransform(transforms: Record<string, GradientTransformation
   }, describeOneOf('multiTransform', groups.map((group) => transforms[group]), (parts) =>
     multiTransform(Object.fromEntries(groups.map((group, i) => [group, parts[i]!])), paramLabels, options)));
 }
+/** The labels of patterns by label; undefined for a tree of labels, which has the keys of what it labels. */
+function byName(groups: readonly string[], labels: unknown, like: unknown): unknown {
+  if (typeof labels !== 'object' || labels === null || globalThis.Array.isArray(labels)) return undefined;
+  const keys = Object.keys(labels);
+  const ofTree = typeof like === 'object' && like !== null && keys.every((key) => Object.hasOwn(like, key));
+  if (ofTree || !keys.every((key) => groups.includes(key)) || !Object.values(labels).every(isPatterns)) return undefined;
+  return labelsByName('optax.multiTransform', labels as Record<string, Patterns>, like);
+}
 /** Optax's newer name of `multiTransform`. */
 export const partition = multiTransform;
 
@@ -105,9 +118,10 @@ export const partition = multiTransform;
  * Applies `optimizer` where the mask is false and freezes the parameters where it is true. As `optax.selective_transform`.
  *
  * @example
- * const opt = optax.selectiveTransform(optax.adam(1e-3), { freezeMask: { linear: true } });
+ * const opt = optax.selectiveTransform(optax.adam(1e-3), { freezeMask: 'linear' });
  */
 export function selectiveTransform(optimizer: GradientTransformation, { freezeMask }: { freezeMask: Mask }): GradientTransformation {
-  const labels = mapPrefix<boolean>('optax.selectiveTransform', (m) => (m ? 'freeze' : 'train'), freezeMask);
+  const where = 'optax.selectiveTransform';
+  const labels = (like: unknown): unknown => mapPrefix<boolean>(where, (m) => (m ? 'freeze' : 'train'), resolveMask(where, freezeMask, like));
   return multiTransform({ train: optimizer, freeze: setToZero() }, labels);
 }

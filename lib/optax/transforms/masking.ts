@@ -5,9 +5,14 @@ import { checkOptions } from '../../runtime/options.js';
 import { describe, describeOneOf } from '../describe.js';
 import { checkTransformation, namedTuple, setToZero, type GradientTransformation, type OptState, type Params } from '../base.js';
 import { ParamsPlaceholder } from '../tree/state.js';
+import { isPatterns, maskByName, type Patterns } from './names.js';
 
-/** A tree of booleans (or one whose leaves stand for whole subtrees), or a function that gives one. */
-export type Mask = any | ((params: Params) => any);
+/**
+ * A tree of booleans (or one whose leaves stand for whole subtrees), a function that gives one, or the names of what is meant,
+ * as for `trainable`: `'head'`, `/\/w$/`, `['encoder', '!**\/b']`. Patterns are held against what the transformation is given:
+ * where others were masked away before, against the rest.
+ */
+export type Mask = any | Patterns | ((params: Params) => any);
 
 export interface MaskedOptions { maskCompatibleExtraArgs?: boolean }
 
@@ -23,10 +28,12 @@ export function mapPrefix<M>(where: string, f: (marker: M, ...subtrees: any[]) =
   return tree.unflatten(structure, leaves.map((marker, i) => f(marker as M, ...parts.map((p) => p[i]))));
 }
 
-function resolve(mask: Mask, like: unknown): unknown {
+/** The mask as a tree. */
+export function resolveMask(where: string, mask: Mask, like: unknown): unknown {
+  if (isPatterns(mask)) return maskByName(where, mask, like);
   const markers: unknown = typeof mask === 'function' ? mask(like) : mask;
   const wrong = tree.leaves(markers).find((m) => typeof m !== 'boolean');
-  if (wrong !== undefined) throw new ValueError(`optax.masked: a mask's leaves are true or false, but one is ${String(wrong)}.`);
+  if (wrong !== undefined) throw new ValueError(`${where}: a mask's leaves are true or false, but one is ${String(wrong)}.`);
   return markers;
 }
 
@@ -37,9 +44,10 @@ function resolve(mask: Mask, like: unknown): unknown {
  * @example
  * const onlyMatrices = (params) => tree.map((p) => p.ndim > 1, params);
  * const opt = optax.masked(optax.addDecayedWeights({ weightDecay: 1e-3 }), onlyMatrices);
+ * const byName = optax.masked(optax.addDecayedWeights({ weightDecay: 1e-3 }), '**\/w');
  *
  * @param inner what to apply
- * @param mask a tree of booleans like the parameters or a prefix of them, or a function that gives one for parameters or updates
+ * @param mask a tree of booleans like the parameters or a prefix of them, a function that gives one for parameters or updates, or patterns
  * @param options `maskCompatibleExtraArgs`: extra arguments that are trees like the parameters are masked too
  */
 export function masked(inner: GradientTransformation, mask: Mask, options?: MaskedOptions): GradientTransformation {
@@ -47,9 +55,9 @@ export function masked(inner: GradientTransformation, mask: Mask, options?: Mask
   checkTransformation('optax.masked', inner);
   const choose = (markers: unknown, x: unknown) => mapPrefix<boolean>('optax.masked', (m, part) => (m ? part : new MaskedNode({})), markers, x);
   return describe({
-    init: (params) => new MaskedState({ innerState: inner.init(params instanceof ParamsPlaceholder ? params : choose(resolve(mask, params), params)) }),
+    init: (params) => new MaskedState({ innerState: inner.init(params instanceof ParamsPlaceholder ? params : choose(resolveMask('optax.masked', mask, params), params)) }),
     update(updates, state, params, extraArgs) {
-      const markers = resolve(mask, updates);
+      const markers = resolveMask('optax.masked', mask, updates);
       const like = tree.structure(updates).key;
       const extra = maskCompatibleExtraArgs && extraArgs
         ? Object.fromEntries(Object.entries(extraArgs).map(([k, x]) => [k, tree.structure(x).key === like ? choose(markers, x) : x])) : extraArgs;
@@ -66,5 +74,6 @@ export function masked(inner: GradientTransformation, mask: Mask, options?: Mask
  *
  * @example
  * const opt = optax.chain(optax.sgd(0.1), optax.freeze({ 'mlp/~/linear_0': false, 'mlp/~/linear_1': true }));
+ * const byName = optax.chain(optax.sgd(0.1), optax.freeze('mlp/~/linear_1'));
  */
 export const freeze = (mask: Mask): GradientTransformation => masked(setToZero(), mask);

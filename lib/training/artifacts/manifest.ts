@@ -43,9 +43,9 @@ export interface Manifest {
 }
 const PARTS = ['optimizer', 'tensors', 'state', 'batch', 'train', 'evaluation', 'models'] as const;
 
-/** Options as JSON holds them: arrays by their values, functions by a word. */
+/** Options as JSON holds them: arrays by their values, functions by a word, patterns by their text. */
 const plain = (_: string, value: any): unknown =>
-  (typeof value === 'function' ? 'function' : typeof value?.tolist === 'function' ? value.tolist() : typeof value === 'bigint' ? String(value) : value);
+  (typeof value === 'function' ? 'function' : value instanceof RegExp ? String(value) : typeof value?.tolist === 'function' ? value.tolist() : typeof value === 'bigint' ? String(value) : value);
 
 export function toProperties(manifest: Manifest): Map<string, Property> {
   const properties = new Map<string, Property>([
