@@ -14,7 +14,7 @@ import { UsageError, wholeNumber, type Arguments, type Command } from './command
 
 const KEYS = [
   'loss', 'optimizer', 'trainable', 'freezeState', 'params', 'state', 'rng', 'engine', 'device', 'artifacts', 'data', 'evaluation', 'checkpoint', 'steps', 'earlyStopping', 'statistics',
-  'learningRate', 'logEvery', 'allowNonFinite', 'directory', 'title', 'batch', 'evalLoss', 'outputs', 'style', 'batchDim',
+  'learningRate', 'logEvery', 'allowNonFinite', 'accumulate', 'directory', 'title', 'batch', 'evalLoss', 'outputs', 'style', 'batchDim',
 ] as const satisfies readonly (keyof RunConfig)[];
 
 /** A configuration, its paths absolute, its data ready to be read. */

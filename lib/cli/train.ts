@@ -49,8 +49,8 @@ async function runTraining(args: Arguments, command: 'train' | 'resume'): Promis
   if (config.data === undefined) throw new UsageError(`${file} has no data: give batches, such as data.fromArrays({ x, y }).batch(32).repeat().`);
   const { step, state, before } = await make(config);
   try {
-    const { steps, evaluation, earlyStopping, statistics, learningRate, logEvery, allowNonFinite } = config;
-    const given = { steps, evaluation, earlyStopping, statistics, learningRate, logEvery, allowNonFinite };
+    const { steps, evaluation, earlyStopping, statistics, learningRate, logEvery, allowNonFinite, accumulate } = config;
+    const given = { steps, evaluation, earlyStopping, statistics, learningRate, logEvery, allowNonFinite, accumulate };
     const run = fit({
       step, ...(state && { state }), data: config.data, checkpoint: { ...config.checkpoint, directory: checkpoints },
       ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),

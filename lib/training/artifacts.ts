@@ -47,7 +47,9 @@ export interface ArtifactsOptions {
   /**
    * `classic`: the engine accumulates gradients, and its SGD or AdamW updates; the default for `optax.sgd`, `adam` and
    * `adamw` with plain numbers. `in-graph`: the training model updates everything itself; for every other optimizer. (The
-   * engine then still keeps a gradient buffer, unused, for each parameter that trains.)
+   * engine then still keeps a gradient buffer, unused, for each parameter that trains.) `new optax.MultiSteps(optimizer, k)`
+   * of those three may be either: in-graph, where a step is one batch, or classic, where `optimizerStep` follows on k batches,
+   * as `fit` does.
    */
   style?: Style;
   /** Further values of the eval model, for predictions and export: `(params, batch, { state, rng }) => tree`. */
@@ -105,7 +107,7 @@ export function generateArtifacts(options: ArtifactsOptions, directory: string):
   const source = (open: string | null): Source => {
     const avals = batchAvals(batch.map((b) => b.array), open);
     return {
-      loss: options.loss, freezeState: options.freezeState ?? false, mask: split.mask, evalLoss: options.evalLoss ?? options.loss, outputs: options.outputs, optimizer: options.optimizer, style,
+      loss: options.loss, freezeState: options.freezeState ?? false, mask: split.mask, evalLoss: options.evalLoss ?? options.loss, outputs: options.outputs, optimizer: options.optimizer, style, share: accumulated(description)?.share ?? 1,
       ...(style === 'in-graph' && description && { description }),
       slots: slots.map((s) => ({ ...s })), stateDef: tree.structure(options.state ?? {}),
       optDef: tree.structure(optState),
@@ -139,10 +141,11 @@ function buildOpen<T>(batchDim: string | null | undefined, make: (open: string |
 }
 
 /** What ORT's own optimizers can do, or undefined. */
-function classicForm(description: Description | undefined): ClassicOptimizer | undefined {
+function classicForm(description: Pick<Description, 'kind' | 'options'> | undefined): ClassicOptimizer | undefined {
   if (!description) return undefined;
   const { kind, options } = description;
   if (kind === 'sgd') return options.momentum === undefined || options.momentum === null ? { kind: 'sgd' } : undefined;
+  if (kind === 'MultiSteps') return accumulated(description) && classicForm(options['of'] as Description);
   if (kind !== 'adam' && kind !== 'adamw') return undefined;
   const { b1 = 0.9, b2 = 0.999, eps = 1e-8, epsRoot = 0, muDtype, nesterov = false, mask, weightDecay = kind === 'adamw' ? 1e-4 : 0 } = options;
   if (epsRoot !== 0 || nesterov || (muDtype ?? 'float32') !== 'float32' || (mask ?? null) !== null) return undefined;
@@ -150,12 +153,20 @@ function classicForm(description: Description | undefined): ClassicOptimizer | u
   return { kind: 'adamw', b1: b1 as number, b2: b2 as number, eps: eps as number, weightDecay: weightDecay as number };
 }
 
+/** How many gradients the engine's buffers gather for a step, and which share of it each is; undefined where they cannot. */
+function accumulated(description: Pick<Description, 'kind' | 'options'> | undefined): { every: number; share: number } | undefined {
+  if (description?.kind !== 'MultiSteps') return { every: 1, share: 1 };
+  const { everyKSchedule: every, useGradMean, shouldSkipUpdateFn, accumulatorDtype } = description.options as any;
+  if (!Number.isInteger(every) || every < 1 || shouldSkipUpdateFn !== null || (accumulatorDtype ?? 'float32') !== 'float32') return undefined;
+  return { every, share: useGradMean ? 1 / every : 1 };
+}
+
 function chooseStyle({ style }: ArtifactsOptions, description: Description | undefined, { mask }: Split): Style {
   if (style !== undefined && style !== 'classic' && style !== 'in-graph') throw new ValueError(`generateArtifacts: style must be 'classic' or 'in-graph', but got '${String(style)}'.`);
   const classic = classicForm(description) !== undefined && mask === null;
   if (style === 'classic' && mask) throw new ValueError("generateArtifacts: in classic style the engine's own optimizer updates whole parameters, but trainable has a mask of single elements; leave style out, or ask for 'in-graph'.");
-  if (style === 'classic' && !classic) throw new ValueError("generateArtifacts: in classic style the engine's own optimizer updates, which is optax.sgd without momentum or optax.adam or adamw with numbers; leave style out, or ask for 'in-graph'.");
-  return style ?? (classic ? 'classic' : 'in-graph');
+  if (style === 'classic' && !classic) throw new ValueError("generateArtifacts: in classic style the engine's own optimizer updates, which is optax.sgd without momentum or optax.adam or adamw with numbers, or optax.MultiSteps of one with a number; leave style out, or ask for 'in-graph'.");
+  return style ?? (classic && description!.kind !== 'MultiSteps' ? 'classic' : 'in-graph');
 }
 
 /** All tensors of the checkpoint, in the order of the graphs' inputs. */
@@ -209,7 +220,7 @@ function build(source: Source, classic: ClassicOptimizer | undefined, descriptio
 
   const manifest: Manifest = {
     style,
-    optimizer: { kind: description?.kind ?? 'custom', options: description?.options ?? {} },
+    optimizer: { kind: description?.kind ?? 'custom', options: description?.options ?? {}, ...(style === 'classic' && { accumulate: accumulated(description)!.every }) },
     learningRate: description ? Math.fround(description.learningRate) : null,
     tensors: slots.map((s) => ({ name: s.name, role: s.role, path: s.path, dtype: s.array.dtype, shape: s.array.shape, ...(s.halves && { halves: true as const }) })),
     state: plainTree(source.stateDef, 'the state'),

@@ -6,30 +6,41 @@ import { DataError } from '../runtime/errors.js';
 import type { DataIterator } from './data/dataset.js';
 import type { DataPosition } from './data/position.js';
 
-/** A batch and its place; `after` is where the data goes on. At the end both are where it ended. */
-export interface Pulled { readonly done: boolean; readonly value: unknown; readonly at: DataPosition; readonly after: DataPosition }
+/** The batches of a step, and the place of the first; `after` is where the data goes on. At the end both are where it ended. */
+export interface Pulled { readonly done: boolean; readonly values: readonly unknown[]; readonly at: DataPosition; readonly after: DataPosition }
 
 export class Puller {
   readonly #iterator: DataIterator;
   readonly #ragged: boolean;
+  readonly #count: number;
   #first: { def: tree.TreeDef; leaves: readonly unknown[]; names: readonly string[] } | null = null;
-  constructor(iterator: DataIterator, ragged: boolean) {
+  /** @param count batches of a step */
+  constructor(iterator: DataIterator, ragged: boolean, count: number) {
     this.#iterator = iterator;
     this.#ragged = ragged;
+    this.#count = count;
   }
-  /** The next batch. Its error is whoever's who waits for it; nobody need. */
+  /** The batches of the next step. Its error is whoever's who waits for it; nobody need. */
   pull(): Promise<Pulled> {
     const pulled = this.#pull();
     pulled.catch(() => {});
     return pulled;
   }
   async #pull(): Promise<Pulled> {
-    const { done = false, value } = await this.#iterator.next();
-    const { position: after } = this.#iterator;
-    return { done, value, at: done ? after : { ...after, batch: after.batch - 1 }, after };
+    const values: unknown[] = [];
+    let at: DataPosition | undefined;
+    for (;;) {
+      const { done = false, value } = await this.#iterator.next();
+      const { position: after } = this.#iterator;
+      // The batches that are left over make no step.
+      if (done) return { done, values: [], at: after, after };
+      at ??= { ...after, batch: after.batch - 1 };
+      if (values.push(value) === this.#count) return { done, values, at, after };
+    }
   }
   /** Every batch must be like the first one; only the last of an epoch may be shorter, where that was asked for. */
-  check({ value, at }: Pulled): void {
+  check({ values, at }: Pulled): void { for (const value of values) this.#check(value, at); }
+  #check(value: unknown, at: DataPosition): void {
     const leaves: unknown[] = [];
     const refuse = (what: string) => new DataError(`fit: batch ${at.batch} of epoch ${at.epoch} is not like the first one: ${what}; a program is compiled for every kind of batch, so give all the same structure, shapes and dtypes.`);
     if (!this.#first) {

@@ -1,5 +1,6 @@
 /** What `fit` is given, checked before anything begins. */
 import type { Params, State } from '../haiku/types.js';
+import type { Scalar } from '../optax/index.js';
 import { TypeError, ValueError } from '../runtime/errors.js';
 import { checkOptions } from '../runtime/options.js';
 import type { Dataset } from './data/dataset.js';
@@ -66,16 +67,23 @@ export interface FitOptions {
   statistics?: StatisticsOptions;
   /**
    * The learning rate after so many steps. A session is set to it; a training step computes its own in its graph, and this
-   * is only what events say.
+   * is only what events say. Optax's schedules fit.
    */
-  learningRate?: number | ((step: number) => number);
+  learningRate?: number | ((step: number) => Scalar);
+  /**
+   * Batches of a step, for a session of classic artifacts: their gradients are gathered, and then the optimizer makes its
+   * step. Left out, what the artifacts were made for: those of `new optax.MultiSteps(optimizer, k)` take the mean of k, and
+   * all others 1; given for those, gradients are added up, as the engine does. The loss of such a step is the mean of its
+   * batches', everything else of the last. A training step gathers by `optax.MultiSteps`.
+   */
+  accumulate?: number;
   callbacks?: readonly Callback[];
   /** Steps between two `step` events (default 1). */
   logEvery?: number;
   /** Go on after a loss that is not finite (default false), for optimizers that skip such steps. */
   allowNonFinite?: boolean;
 }
-const OPTIONS = ['step', 'state', 'data', 'steps', 'signal', 'checkpoint', 'evaluation', 'earlyStopping', 'statistics', 'learningRate', 'callbacks', 'logEvery', 'allowNonFinite'] as const;
+const OPTIONS = ['step', 'state', 'data', 'steps', 'signal', 'checkpoint', 'evaluation', 'earlyStopping', 'statistics', 'learningRate', 'callbacks', 'logEvery', 'allowNonFinite', 'accumulate'] as const;
 
 export type CheckedOptions = FitOptions & { checkpoint?: Required<CheckpointOptions>; earlyStopping?: Required<EarlyStoppingOptions>; callbacks: readonly Callback[]; logEvery: number };
 
@@ -90,6 +98,7 @@ export function checkFitOptions(options: FitOptions): CheckedOptions {
   if (options.data === undefined || options.data === null) throw new TypeError('fit: data is missing; pass batches, such as data.fromArrays({ x, y }).shuffle().batch(32).repeat().');
   if (steps !== undefined) count('steps', steps, 0);
   count('logEvery', logEvery);
+  if (options.accumulate !== undefined) count('accumulate', options.accumulate);
   if (signal !== undefined && typeof signal?.addEventListener !== 'function') throw new TypeError('fit: signal must be an AbortSignal.');
   if (learningRate !== undefined && typeof learningRate !== 'number' && typeof learningRate !== 'function') throw new TypeError(`fit: learningRate must be a number or a function of the step, but got ${typeof learningRate}.`);
   if (!Array.isArray(callbacks) || callbacks.some((c) => typeof c !== 'function')) throw new TypeError('fit: callbacks must be a list of functions (event, run).');

@@ -1,5 +1,5 @@
 /** The two things that `fit` can train, behind one interface: a training step with the tree it carries, and a session. */
-import { jit, tree, type Array, type Device, type EngineName } from '../jax/index.js';
+import { fromBytes, jit, tree, type Array, type Device, type EngineName } from '../jax/index.js';
 import { NDArray } from '../jax/array.js';
 import { clone } from '../jax/devices.js';
 import { traverse } from '../haiku/data-structures.js';
@@ -22,8 +22,10 @@ export interface Trainer {
   readonly step: number;
   /** The learning rate, where what trains knows it. */
   learningRate: number | null;
+  /** Batches of a step. */
+  readonly batches: number;
   /** One step, on the engine's own thread. Not before the one before has ended. */
-  run(batch: unknown): Promise<StepResult>;
+  run(batches: readonly unknown[]): Promise<StepResult>;
   /** The arrays themselves: good until the next step. */
   params(): Params;
   /** Copies. */
@@ -44,13 +46,16 @@ export function scalars(x: unknown): Record<string, number> {
   return out;
 }
 
-export function trainerOf(step: TrainStep | TrainingSession, state: TrainTree | undefined): Trainer {
+const mean = (losses: readonly Array[]): Array => fromBytes('float32', [], Float32Array.of(losses.reduce((sum, x) => sum + Number(x.item()), 0) / losses.length));
+
+export function trainerOf(step: TrainStep | TrainingSession, state: TrainTree | undefined, accumulate?: number): Trainer {
   if (step instanceof TrainingSession) {
     if (state !== undefined) throw new TypeError('fit: a session holds its state itself; leave state out.');
-    return new SessionTrainer(step);
+    return new SessionTrainer(step, accumulate);
   }
   if (typeof step !== 'function' || typeof step.async !== 'function' || typeof step.init !== 'function') throw new TypeError(`fit: step must be what trainStep returned, or a TrainingSession, but got ${step === null ? 'null' : typeof step}.`);
   if (typeof state !== 'object' || state === null || !('optState' in state)) throw new TypeError('fit: state must be the tree that step.init or a step returned: fit({ step, state: step.init(params), … }).');
+  if (accumulate !== undefined && accumulate !== 1) throw new TypeError(`fit: accumulate is for sessions of classic artifacts; a training step gathers gradients by its optimizer: new optax.MultiSteps(optimizer, ${accumulate}).`);
   return new StepTrainer(step, state);
 }
 
@@ -75,7 +80,8 @@ class StepTrainer implements Trainer {
     return null;
   }
   set learningRate(_: number | null) { /* The step computes its own, in its graph. */ }
-  async run(batch: unknown): Promise<StepResult> {
+  get batches(): number { return 1; }
+  async run([batch]: readonly unknown[]): Promise<StepResult> {
     const [carry, result] = await this.#step.async(this.#carry, batch);
     this.#carry = carry;
     this.#made++;
@@ -108,21 +114,32 @@ class StepTrainer implements Trainer {
 class SessionTrainer implements Trainer {
   readonly holder: TrainingSession;
   #made = 0;
-  constructor(session: TrainingSession) { this.holder = session; }
+  readonly batches: number;
+  constructor(session: TrainingSession, accumulate = session.accumulate) {
+    this.holder = session;
+    this.batches = accumulate;
+    if (accumulate === session.accumulate) return;
+    if (session.style !== 'classic') throw new TypeError(`fit: accumulate is for classic artifacts, but these update their parameters within every trainStep; make them with new optax.MultiSteps(optimizer, ${accumulate}).`);
+    if (session.accumulate > 1) throw new ValueError(`fit: these artifacts take the mean of ${session.accumulate} gradients, but accumulate is ${accumulate}; leave it out, or generate them again.`);
+  }
   get step(): number { return this.#made; }
   get learningRate(): number | null {
     try { return this.holder.learningRate; } catch (error) { if (error instanceof ValueError) return null; throw error; }
   }
   set learningRate(rate: number | null) { if (rate !== null && rate !== this.holder.learningRate) this.holder.learningRate = rate; }
-  async run(batch: unknown): Promise<StepResult> {
+  async run(batches: readonly unknown[]): Promise<StepResult> {
     const session = this.holder;
-    const result = await session.trainStepAsync(batch);
-    if (session.style === 'classic') {
-      await session.optimizerStepAsync();
-      session.lazyResetGrad();
+    const results: StepResult[] = [];
+    try {
+      for (const batch of batches) results.push(await session.trainStepAsync(batch));
+      if (session.style === 'classic') await session.optimizerStepAsync();
+    } finally {
+      // After an error too: half a sum belongs to no step.
+      if (session.style === 'classic' && !session.disposed) session.lazyResetGrad();
     }
     this.#made++;
-    return result;
+    const { loss, aux } = results.at(-1)!;
+    return { loss: results.length === 1 ? loss : mean(results.map((r) => r.loss)), aux };
   }
   params(): Params { return this.holder.params(); }
   copyParams(): Params { return this.holder.params(); }

@@ -59,7 +59,7 @@ export class Run implements AsyncIterableIterator<FitEvent> {
   /** @internal */
   constructor(options: FitOptions) {
     this.#options = checkFitOptions(options);
-    this.#trainer = trainerOf(options.step, options.state);
+    this.#trainer = trainerOf(options.step, options.state, options.accumulate);
     this.#events = this.#run();
   }
 
@@ -105,12 +105,12 @@ export class Run implements AsyncIterableIterator<FitEvent> {
       const resumed = await this.#resume(saver, best);
       const data = from(this.#options.data as Batches);
       iterator = data.iterator(resumed?.manifest.data ?? undefined);
-      const total = steps ?? (data.length === null || data.epochs === Infinity ? null : trainer.step + remaining(data, iterator.position));
-      const batches = new Puller(iterator, data.ragged);
+      const total = steps ?? (data.length === null || data.epochs === Infinity ? null : trainer.step + Math.floor(remaining(data, iterator.position) / trainer.batches));
+      const batches = new Puller(iterator, data.ragged, trainer.batches);
       if (saver) saver.position = iterator.position;
       let next: Promise<Pulled> | null = trainer.step < (steps ?? Infinity) ? batches.pull() : null;
       const first = next && await interruptible(next, signal);
-      place = first && !first.done ? trainer.place(first.value) : resumed?.manifest.engine ?? place;
+      place = first && !first.done ? trainer.place(first.values[0]) : resumed?.manifest.engine ?? place;
       yield await tell(this.#started(total, place, resumed));
       const clock = new Clock();
       let reason: EndReason;
@@ -127,7 +127,7 @@ export class Run implements AsyncIterableIterator<FitEvent> {
         }
         batches.check(batch);
         trainer.learningRate = this.#rate();
-        const running = this.#fly(trainer.run(batch.value));
+        const running = this.#fly(trainer.run(batch.values));
         next = trainer.step + 1 < (steps ?? Infinity) ? batches.pull() : null;
         const result = await running;
         clock.tick(trainer.step);
@@ -136,7 +136,7 @@ export class Run implements AsyncIterableIterator<FitEvent> {
         const due = (every: number) => trainer.step % every === 0;
         const last = !next;
         if (due(logEvery) || last) yield await tell(this.#stepped(result, loss, batch, clock, total));
-        if (stats && due(stats.every)) yield await tell(await interruptible(this.#statistics(batch.value), signal));
+        if (stats && due(stats.every)) yield await tell(await interruptible(this.#statistics(batch.values[0]), signal));
         if (evaluation && due(evaluation.every)) {
           yield await tell(await interruptible(this.#evaluate(best), signal));
         }
@@ -186,9 +186,11 @@ export class Run implements AsyncIterableIterator<FitEvent> {
     return { path, report, manifest };
   }
 
-  #rate(): number | null {
-    const { learningRate } = this.#options;
-    return typeof learningRate === 'function' ? learningRate(this.step) : learningRate ?? null;
+  /** The rate that is given for a step; Optax's schedules give arrays. */
+  #rate(step = this.step): number | null {
+    const { learningRate = null } = this.#options;
+    const rate = typeof learningRate === 'function' ? learningRate(step) : learningRate;
+    return typeof rate === 'object' && rate !== null ? rate.item() : rate;
   }
 
   #started(steps: number | null, { name, device }: CheckpointManifest['engine'], resumed: StartEvent['resumed']): StartEvent {
@@ -212,14 +214,9 @@ export class Run implements AsyncIterableIterator<FitEvent> {
   #stepped({ aux }: StepResult, loss: number, batch: Pulled, clock: Clock, total: number | null): StepEvent {
     const rate = clock.rate;
     return {
-      type: 'step', step: this.step, time: Date.now(), loss, metrics: aux === null ? {} : scalars(aux), aux, learningRate: this.#rateBefore ?? this.#trainer.learningRate,
+      type: 'step', step: this.step, time: Date.now(), loss, metrics: aux === null ? {} : scalars(aux), aux, learningRate: this.#rate(this.step - 1) ?? this.#trainer.learningRate,
       stepsPerSecond: rate, secondsLeft: total === null || rate === 0 ? null : Math.max(0, total - this.step) / rate, memory: clock.memory, position: batch.at,
     };
-  }
-  /** What the step that was made was given. */
-  get #rateBefore(): number | null {
-    const { learningRate } = this.#options;
-    return typeof learningRate === 'function' ? learningRate(this.step - 1) : learningRate ?? null;
   }
 
   #checkLoss({ loss }: StepResult, { at }: Pulled): number {

@@ -29,7 +29,7 @@ export interface DataFile {
  *   evaluation: { data: data.fromArrays(test).batch(128), every: 500, metrics },
  * } satisfies RunConfig;
  */
-export interface RunConfig extends Pick<Specification, 'trainable' | 'freezeState'>, Pick<FitOptions, 'steps' | 'earlyStopping' | 'statistics' | 'learningRate' | 'logEvery' | 'allowNonFinite'> {
+export interface RunConfig extends Pick<Specification, 'trainable' | 'freezeState'>, Pick<FitOptions, 'steps' | 'earlyStopping' | 'statistics' | 'learningRate' | 'logEvery' | 'allowNonFinite' | 'accumulate'> {
   loss?: Loss;
   optimizer?: GradientTransformation;
   params?: Params | (() => Params | Promise<Params>);

@@ -259,6 +259,9 @@ export class TrainingSession {
     }
   }
 
+  /** How many gradients a step of the optimizer takes: what the artifacts were made for (classic style), else 1. `fit` follows it. */
+  get accumulate(): number { return this.#folder.manifest?.optimizer.accumulate ?? 1; }
+
   /** `module/name` of the parameters that train, sorted. */
   get trainable(): string[] { return this.#session().facts.tensors.filter((t) => t.role === 'trainable').map((t) => t.path.join('/')).sort(); }
 

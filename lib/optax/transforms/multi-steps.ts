@@ -7,6 +7,7 @@ import {
   checkTransformation, gate, materialize, namedTuple, onArray, zeroCount,
   type ExtraArgs, type GradientTransformation, type OptState, type Params, type Scalar, type Update, type Updates,
 } from '../base.js';
+import { describe, descriptionOf } from '../describe.js';
 import { safeIncrement } from '../numerics.js';
 import { treeCastLike } from '../tree/dtypes.js';
 import { treeNorm, treeWhere, treeZerosLike } from '../tree/math.js';
@@ -68,6 +69,12 @@ export class MultiSteps implements GradientTransformation {
     const { useGradMean = true, shouldSkipUpdateFn = null, accumulatorDtype = 'float32' } = checkOptions('optax.MultiSteps', options, ['useGradMean', 'shouldSkipUpdateFn', 'accumulatorDtype']);
     this.#everyK = typeof everyKSchedule === 'function' ? everyKSchedule : () => everyKSchedule;
     this.#options = { useGradMean, shouldSkipUpdateFn, accumulatorDtype };
+    const inner = descriptionOf(innerOpt);
+    describe(this, inner && {
+      kind: 'MultiSteps', learningRate: inner.learningRate,
+      options: { of: { kind: inner.kind, options: inner.options }, everyKSchedule, ...this.#options },
+      withLearningRate: (rate) => new MultiSteps(inner.withLearningRate(rate), everyKSchedule, options),
+    });
   }
 
   init(params: Params): OptState {
@@ -109,6 +116,6 @@ export class MultiSteps implements GradientTransformation {
 
   /** The same as a pair of functions. */
   gradientTransformation(): GradientTransformation {
-    return { init: (params) => this.init(params), update: (...args) => this.update(...args) };
+    return describe({ init: (params) => this.init(params), update: (...args) => this.update(...args) }, descriptionOf(this));
   }
 }

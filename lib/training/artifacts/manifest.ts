@@ -29,7 +29,8 @@ export interface PortRecord { readonly name: string; readonly dtype: DType; read
 
 export interface Manifest {
   readonly style: Style;
-  readonly optimizer: { readonly kind: string; readonly options: unknown };
+  /** `accumulate`: for how many gradients classic artifacts were made. */
+  readonly optimizer: { readonly kind: string; readonly options: unknown; readonly accumulate?: number };
   /** Null where the rate is no plain number. */
   readonly learningRate: number | null;
   /** In the order of the graphs' inputs. */
@@ -91,7 +92,7 @@ function damage({ style, optimizer, tensors, batch, train, evaluation, models }:
   const list = (x: unknown, each: (item: any) => boolean): boolean => Array.isArray(x) && x.every((item) => typeof item === 'object' && item !== null && each(item));
   const typed = (x: any): boolean => typeof x.name === 'string' && x.dtype in DTYPES && Array.isArray(x.shape);
   if (style !== 'classic' && style !== 'in-graph') return 'style';
-  if (typeof optimizer?.kind !== 'string') return 'optimizer';
+  if (typeof optimizer?.kind !== 'string' || !(Number.isInteger(optimizer.accumulate ?? 1) && (optimizer.accumulate ?? 1) >= 1)) return 'optimizer';
   if (!list(tensors, (t) => typed(t) && typeof t.role === 'string' && Array.isArray(t.path))) return 'tensors';
   if (!list(batch?.inputs, typed)) return 'batch';
   if (!list(train?.outputs, typed)) return 'train';

@@ -46,6 +46,8 @@ export interface Source {
   /** Where the rate is a number: the optimizer again, with the rate as a tensor. */
   readonly description?: Description;
   readonly style: Style;
+  /** What a gradient is multiplied with before the engine adds it up, in classic style. */
+  readonly share: number;
   readonly slots: readonly Slot[];
   readonly stateDef: tree.TreeDef;
   readonly optDef: tree.TreeDef;
@@ -117,7 +119,11 @@ export function traceTraining(source: Source): TrainProgram {
     sameStructure('state', source.stateDef, extra.state);
     update('state', leavesOf(extra.state, 'state'));
     const inOrder = (tree: Params): NDArray[] => indices('trainable').map((i) => (tree as any)[slots[i].path[0]][slots[i].path[1]]);
-    if (style === 'classic') indices('trainable').forEach((slot, i) => gradients.push({ slot, output: outputs.push(inOrder(grads)[i]) - 1 }));
+    if (style === 'classic') {
+      const all = inOrder(grads);
+      const { share } = source;
+      indices('trainable').forEach((slot, i) => gradients.push({ slot, output: outputs.push(share === 1 ? all[i] : all[i].mul(share) as NDArray) - 1 }));
+    }
     else {
       const rate = values.one('learningRate');
       const optimizer = rate ? source.description!.withLearningRate(rate) : source.optimizer;
