@@ -79,7 +79,9 @@ export class Frame {
 
   stage(primitive: Primitive, inputs: readonly NDArray[], params: any): NDArray[] {
     const atoms = inputs.map((x) => this.atom(x));
-    const outputs = primitive.shape(inputs.map((x) => x.aval), params).map((a) => new Var(a));
+    const results = primitive.shape(inputs.map((x) => x.aval), params);
+    watch?.(primitive, results, params);
+    const outputs = results.map((a) => new Var(a));
     this.equations.push({ primitive, inputs: atoms, params, outputs, scope });
     return outputs.map((v) => new Tracer(this, v));
   }
@@ -111,6 +113,16 @@ export function withAxis<T>(axis: MappedAxis, f: () => T): T {
 let current: Frame | null = null;
 export const currentFrame = (): Frame | null => current;
 
+/** Sees what a primitive is about to make, before anything is computed; may refuse it by throwing. */
+type Watch = (primitive: Primitive, results: readonly Aval[], params: any) => void;
+let watch: Watch | null = null;
+/** Shows each primitive that `f` applies, in a trace or outside. */
+export function watched<T>(by: Watch, f: () => T): T {
+  const outer = watch;
+  watch = by;
+  try { return f(); } finally { watch = outer; }
+}
+
 type Evaluate = (primitive: Primitive, inputs: readonly NDArray[], params: any) => NDArray[];
 let evaluate: Evaluate = () => { throw new TracerError('Eager evaluation is not set up.'); };
 /** Set once by `compile.ts`, which imports this file. */
@@ -118,7 +130,9 @@ export function setEvaluator(f: Evaluate): void { evaluate = f; }
 
 /** Applies a primitive: records it in the open trace, or computes it at once. */
 export function bind(primitive: Primitive, inputs: readonly NDArray[], params: any = {}): NDArray[] {
-  return current ? current.stage(primitive, inputs, params) : evaluate(primitive, inputs, params);
+  if (current) return current.stage(primitive, inputs, params);
+  watch?.(primitive, primitive.shape(inputs.map((x) => x.aval), params), params);
+  return evaluate(primitive, inputs, params);
 }
 
 /** Runs `f` in a trace of its own and returns its program. */
