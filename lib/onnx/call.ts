@@ -25,14 +25,6 @@ export interface Run {
   graph(graph: Graph, inputs: readonly Value[]): Value[];
 }
 
-/** Lists of JavaScript's numbers, of up to so many: a file may ask for more than there is memory. */
-const MOST_LISTED = 2 ** 22;
-/** A length that a file says, before a list of it is made. */
-export function checkLength(n: number): number {
-  if (!(n >= 0 && n <= MOST_LISTED)) throw new ValueError(`A list of ${n} numbers would be needed; at most ${MOST_LISTED} are made.`);
-  return n;
-}
-
 /** The values of something are needed, but it is being traced. */
 export class UnknownValueError extends ValueError {
   constructor(message: string) { super(message, 'UNKNOWN_VALUE'); }

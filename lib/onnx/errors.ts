@@ -4,6 +4,11 @@ import { labelOf, type Node } from './graph.js';
 
 export interface UnsupportedNode { readonly node: string; readonly operator: string; readonly domain: string; readonly version: number; readonly reason: string }
 
+/** A node met what its operator does not provide for: a gap of ours, whatever the model is like. */
+export class InternalError extends HokkuError {
+  constructor(message: string, options?: ErrorOptions) { super(message, 'INTERNAL', options); }
+}
+
 const MOST_LISTED = 20;
 
 /** Operators that cannot be imported, or through which no derivative passes. `nodes` lists every one. */

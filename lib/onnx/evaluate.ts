@@ -1,8 +1,10 @@
 /** Runs a graph node by node: eagerly or in whatever trace is open. */
 import { outsideTrace, currentFrame } from '../jax/core.js';
 import { FileFormatError, HokkuError, ValueError } from '../runtime/errors.js';
+import { chargeStep } from './budget.js';
 import { Call, type Run } from './call.js';
 import { foldKnown } from './fold.js';
+import { InternalError } from './errors.js';
 import { labelOf, type Graph, type Node } from './graph.js';
 import { operatorOf } from './operators/index.js';
 import { constantOf, isConstant, type Value } from './values.js';
@@ -91,6 +93,7 @@ function evaluateNode(node: Node, inputs: readonly (Value | null)[], scope: Scop
   if (!operator) throw new ValueError(`The node ${labelOf(node)} is of an operator that is not supported.`);
   const call = new Call(node, inputs, { ...run, graph: (g, xs) => evaluateGraph(g, xs, scope, run) });
   try {
+    chargeStep();
     const folded = foldKnown(call);
     if (folded) return folded;
     const compute = (): readonly (Value | null)[] => { const r = operator.run(call); return Array.isArray(r) ? r : [r]; };
@@ -102,9 +105,11 @@ function evaluateNode(node: Node, inputs: readonly (Value | null)[], scope: Scop
   }
 }
 
-/** The error with the node's name, unless it says that already. What JavaScript throws comes of inputs or attributes that the operator does not have. */
+/** The error with the node's name, unless it says that already. */
 function inNode(error: unknown, call: Call): unknown {
-  if (!(error instanceof HokkuError)) return new FileFormatError(`The node ${call.where} has inputs or attributes that its operator does not take: ${(error as Error).message}.`, { cause: error });
+  if (error instanceof RangeError && error.message.startsWith('Maximum call stack')) return new FileFormatError(`The node ${call.where} holds graphs within graphs, deeper than can be evaluated.`, { cause: error });
+  // Whatever else JavaScript itself throws, an operator should have foreseen.
+  if (!(error instanceof HokkuError)) return new InternalError(`The node ${call.where} has inputs or attributes that its operator does not take, which hokku should have said clearly but did not (${String(error)}); please report it with the model.`, { cause: error });
   if (error.message.includes(call.where)) return error;
   Object.defineProperty(error, 'message', { value: `${error.message.replace(/\.$/, '')} (in the node ${call.where}).`, configurable: true, writable: true });
   return error;

@@ -6,7 +6,8 @@ import { broadcastShapes, canonicalAxis, dims, isSymbolic, type Dim } from '../j
 import { isFloat, type DType } from '../jax/dtypes.js';
 import { decodeAt, encode, TYPED_ARRAYS } from '../runtime/elements.js';
 import { ShapeError } from '../runtime/errors.js';
-import { checkLength, type Call } from './call.js';
+import { checkLength, indices } from './budget.js';
+import type { Call } from './call.js';
 import { Known, MOST_KNOWN, Sequence, type Value } from './values.js';
 
 const plainSize = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
@@ -115,7 +116,7 @@ const FOLD: Readonly<Record<string, Fold>> = {
     const rank = x.shape.length + given.length;
     const axes = given.map((a) => canonicalAxis(a, rank, c.where));
     const rest = [...x.shape];
-    return reshaped(x, globalThis.Array.from({ length: rank }, (_, i) => (axes.includes(i) ? 1 : rest.shift()!)));
+    return reshaped(x, indices(rank).map((i) => (axes.includes(i) ? 1 : rest.shift()!)));
   },
   Reshape: (c, [x, shape]) => {
     const to = c.list('shape') ?? (shape && numbers(shape));
@@ -143,7 +144,7 @@ const FOLD: Readonly<Record<string, Fold>> = {
     const [a, b, s] = [from, to, step].map((x) => x.values[0]);
     if (isSymbolic(a) || isSymbolic(b) || isSymbolic(s)) return null;
     const n = Math.max(0, Math.ceil((b - a) / s));
-    return n <= MOST_KNOWN ? new Known(from.dtype, [n], globalThis.Array.from({ length: n }, (_, i) => element(from.dtype, a + i * s))) : null;
+    return n <= MOST_KNOWN ? new Known(from.dtype, [n], indices(n).map((i) => element(from.dtype, a + i * s))) : null;
   },
   Where: (_c, [p, a, b]) => {
     const shape = broadcastShapes('Where', p.shape, a.shape, b.shape);
@@ -159,10 +160,10 @@ const FOLD: Readonly<Record<string, Fold>> = {
     const axis = canonicalAxis(c.int('axis', 0), x.shape.length, c.where);
     const n = x.shape[axis];
     const parts = c.node.outputs.length;
-    const sizes = c.list('split') ?? c.numbers(1) ?? globalThis.Array.from({ length: parts }, (_, i) => Math.max(0, Math.min(Math.ceil(n / parts), n - i * Math.ceil(n / parts))));
+    const sizes = c.list('split') ?? c.numbers(1) ?? indices(parts).map((i) => Math.max(0, Math.min(Math.ceil(n / parts), n - i * Math.ceil(n / parts))));
     if (sizes.some((k) => k < 0) || sizes.reduce((a, b) => a + b, 0) !== n) throw c.fail(`splits ${n} values into parts of ${sizes}`);
     let from = 0;
-    return sizes.map((k) => { const at = globalThis.Array.from({ length: k }, (_, i) => from + i); from += k; return pick(x, axis, at, [k]); });
+    return sizes.map((k) => { const at = indices(k).map((i) => from + i); from += k; return pick(x, axis, at, [k]); });
   },
 };
 

@@ -14,6 +14,7 @@ import { select, type Trainable } from '../training/trainable.js';
 import { notDerivable, unsupportedIn } from './check.js';
 import { UnsupportedOperators } from './errors.js';
 import { Scope, planOf, runPlan } from './evaluate.js';
+import { sizeOf, withBudget } from './budget.js';
 import type { Port } from './graph.js';
 import { readModel, type Model } from './model.js';
 import type { Run } from './call.js';
@@ -29,6 +30,11 @@ export interface ImportOptions {
   until?: string | readonly string[];
   /** What is going to be trained: refuses at once, all of them named, the nodes that no derivative passes. */
   trainable?: Trainable;
+  /**
+   * What evaluating the model may make, as a multiple of what models of its size usually do (default 1): a file from elsewhere may ask for
+   * more than there is memory and time. Infinity for a model that you trust.
+   */
+  budget?: number;
   /** How the rounding of quantised models is derived: not at all, or as if it were not there. */
   quantization?: 'round' | 'straightThrough';
 }
@@ -143,7 +149,8 @@ const APPLY_OPTIONS = ['state', 'rng', 'training', 'until'] as const;
  * @throws FileFormatError where it is no model, or damaged; UnsupportedOperators with every node that cannot be imported
  */
 export function importModel(from: string | Uint8Array, options?: ImportOptions): ImportedModel {
-  const { folder, until, trainable, quantization = 'round' } = checkOptions('importModel', options, ['folder', 'until', 'trainable', 'quantization']);
+  const { folder, until, trainable, budget = 1, quantization = 'round' } = checkOptions('importModel', options, ['folder', 'until', 'trainable', 'budget', 'quantization']);
+  if (typeof budget !== 'number' || !(budget > 0)) throw new ValueError(`importModel: budget must be a number above 0, or Infinity, got ${String(budget)}.`);
   if (quantization !== 'round' && quantization !== 'straightThrough') throw new ValueError(`importModel: quantization must be 'round' or 'straightThrough', got '${String(quantization)}'.`);
   const model = readModel(from, folder);
   const { graph } = model;
@@ -206,7 +213,7 @@ export function importModel(from: string | Uint8Array, options?: ImportOptions):
     };
     const scope = new Scope(null, graph.constants, caches.get(float)!, run);
     for (const x of fed) scope.set(x.name, typed(x));
-    runPlan(plan, scope, run);
+    withBudget(model.source.size + [...own.values(), ...fed].reduce((n, { x }) => n + sizeOf(x), 0), budget, () => runPlan(plan, scope, run));
     const value = (name: string): any => {
       const v = scope.get(name);
       if (!v) throw new FileFormatError(`${model.source.name} does not make '${name}'.`);

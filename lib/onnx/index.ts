@@ -6,4 +6,5 @@ export { biasOnly, lastLayers, normOnly } from './selections.js';
 export { LOSSES, objective, type ModelObjective, type ObjectiveOptions } from './objective.js';
 export type { WriteOptions } from './write.js';
 export { UnsupportedOperators, type UnsupportedNode } from './errors.js';
+export { BudgetError } from './budget.js';
 export type { Port } from './graph.js';

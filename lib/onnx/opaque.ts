@@ -15,7 +15,8 @@ import type { NativeSession, NativeTensor } from '../runtime/addon.js';
 import { DTYPES } from '../runtime/dtypes.js';
 import { engine } from '../runtime/engines.js';
 import { ShapeError, ValueError } from '../runtime/errors.js';
-import { UnknownValueError, checkLength, type Call, type Operator } from './call.js';
+import { charge } from './budget.js';
+import { UnknownValueError, type Call, type Operator } from './call.js';
 import { labelOf, type Node } from './graph.js';
 
 /** `present`: which of the node's inputs are given. `results`: how many outputs are taken. */
@@ -72,16 +73,19 @@ const opaqueP: Primitive<OpaqueParams> = {
   },
 };
 
-/** An operator that runs as it is. `dataShape`: the data decides the results' shapes; `extra`: attributes that older versions meant; `size`: elements that attributes ask for, checked before the engine makes them. */
+/** What an element takes at most. */
+const WIDEST = 8;
+
+/** An operator that runs as it is. `dataShape`: the data decides the results' shapes; `extra`: attributes that older versions meant; `size`: elements that attributes and values ask for, counted before the engine makes them. */
 export const opaque = ({ dataShape = false, extra, size }: { dataShape?: boolean; extra?: (c: Call) => AttributeProto[]; size?: (c: Call) => number } = {}): Operator => ({
   noGradient: 'it runs as it is, without a derivative',
   run: (c) => {
-    if (size) checkLength(size(c));
     const given = c.xs();
     const results = c.node.outputs.findLastIndex(Boolean) + 1;
     const params: OpaqueParams = { node: c.node, present: c.inputs.map((v) => v !== null), results, attributes: [...c.node.attributes.values(), ...(extra?.(c) ?? [])] };
     const concrete = currentFrame() === null;
     if (dataShape && !concrete) throw new UnknownValueError(`The node ${c.where} gives as many elements as its data says, which is not known while the function is traced; call it without jit, or stop before it with { until }.`);
+    if (size) charge(size(c) * WIDEST);
     if (!concrete) return bind(opaqueP, given, params);
     const arrays = given.map((x) => expectConcrete(x, c.where));
     const types = arrays.map((x) => x.aval);

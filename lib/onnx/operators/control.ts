@@ -4,6 +4,7 @@ import { currentFrame } from '../../jax/core.js';
 import { canonicalAxis } from '../../jax/dims.js';
 import type { Graph } from '../graph.js';
 import { Known, Sequence, arrayOf, knownOf, type Value } from '../values.js';
+import { indices } from '../budget.js';
 import { UnknownValueError, type Call, type Operators } from '../call.js';
 
 const arrays = (vs: readonly Value[]): Array[] => vs.map(arrayOf);
@@ -131,7 +132,7 @@ function splitToSequence(c: Call): Sequence {
   const axis = c.axis('axis', 0);
   const n = x.shape[axis];
   const given = c.known(1);
-  const even = (size: number): number[] => globalThis.Array.from({ length: Math.ceil(n / size) }, (_, i) => Math.min(size, n - i * size));
+  const even = (size: number): number[] => indices(n / size).map((i) => Math.min(size, n - i * size));
   const sizes = !given ? even(1) : given.shape.length === 0 ? even(Number(given.values[0])) : (given.values as number[]);
   const parts = lax.split(x, sizes, { axis });
   return new Sequence(given || c.int('keepdims', 1) ? parts : parts.map((p) => lax.squeeze(p, [axis])));

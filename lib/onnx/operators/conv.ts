@@ -2,6 +2,7 @@
 import { lax, numpy as jnp, type Array } from '../../jax/index.js';
 import { dims } from '../../jax/dims.js';
 import { Known } from '../values.js';
+import { checkLength, indices } from '../budget.js';
 import type { Call, Operators } from '../call.js';
 
 type Pairs = [number, number][];
@@ -105,7 +106,7 @@ function positionsOf(c: Call, x: Array, y: Array, w: Window, pads: Pairs): Array
   let step = 1;
   const steps = new Map(order.map((i) => { const s = step; step *= space[i]; return [i, s]; }));
   const padded = lax.pad(x, least(x), [[0, 0, 0], [0, 0, 0], ...pads.map(([a, b]): [number, number, number] => [a, b, 0])]);
-  const places = w.kernel.reduce<number[][]>((all, k) => all.flatMap((at) => [...globalThis.Array(k).keys()].map((j) => [...at, j])), [[]]);
+  const places = w.kernel.reduce<number[][]>((all, k) => all.flatMap((at) => indices(k).map((j) => [...at, j])), [[]]);
   let best = jnp.full(y.shape, -1, { dtype: 'int64' });
   for (const at of places.reverse()) {
     const from = at.map((j, i) => j * w.dilations[i]);
@@ -125,7 +126,9 @@ function counts(x: Array, w: Window, out: readonly number[], padded: boolean): A
   const lines = w.kernel.map((k, i) => {
     const [low, high] = w.pads[i];
     const [from, to] = padded ? [-low, x.shape[i + 2] + high] : [0, x.shape[i + 2]];
-    const values = [...globalThis.Array(out[i]).keys()].map((o) => [...globalThis.Array(k).keys()].filter((j) => { const at = o * w.strides[i] - low + j * w.dilations[i]; return at >= from && at < to; }).length);
+    checkLength(out[i] * k);
+    const taps = indices(k);
+    const values = indices(out[i]).map((o) => taps.filter((j) => { const at = o * w.strides[i] - low + j * w.dilations[i]; return at >= from && at < to; }).length);
     return new Known(x.dtype, [1, 1, ...out.map((n, a) => (a === i ? n : 1))], values);
   });
   if (lines.every((l) => l.values.every((v) => v === l.values[0]))) return jnp.array(lines.reduce((n, l) => n * (l.values[0] as number), 1), { dtype: x.dtype });
@@ -179,7 +182,7 @@ function col2Im(c: Call): Array {
   const padded = image.map((d, i) => d + pads[i][0] + pads[i][1]);
   const places = padded.map((d, i) => Math.floor((d - (block[i] - 1) * dilations[i] - 1) / strides[i]) + 1);
   const cols = lax.reshape(x, [x.shape[0], channels, dims.size(block), ...places]);
-  const taps = block.reduce<number[][]>((all, k) => all.flatMap((at) => [...globalThis.Array(k).keys()].map((j) => [...at, j])), [[]]);
+  const taps = block.reduce<number[][]>((all, k) => all.flatMap((at) => indices(k).map((j) => [...at, j])), [[]]);
   const sum = taps.map((at, k) => {
     const part = lax.squeeze(lax.sliceInDim(cols, k, k + 1, { axis: 2 }), [2]);
     return lax.pad(part, 0, [[0, 0, 0], [0, 0, 0], ...at.map((j, i): [number, number, number] => {

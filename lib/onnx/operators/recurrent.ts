@@ -1,5 +1,6 @@
 /** RNN, GRU and LSTM: one scan a direction. The products with the inputs are taken for all steps at once. */
 import { lax, nn, numpy as jnp, type Array } from '../../jax/index.js';
+import { indices } from '../budget.js';
 import type { Call, Operators } from '../call.js';
 
 type Activation = (x: Array) => Array;
@@ -95,7 +96,7 @@ const recurrent = (cell: Cell) => (c: Call): (Array | null)[] => {
   const mask = lengths && lax.lt(lax.broadcastedIota(lengths.dtype, [steps, batch, 1], 0), lax.reshape(lengths, [1, batch, 1]));
   const n = cell.defaults.length;
 
-  const directions = [...globalThis.Array(count).keys()].map((d) => {
+  const directions = indices(count).map((d) => {
     const width = cell.gates * hidden;
     const bias = b && one(b, d);
     const input = lax.dotGeneral(x, one(w, d), [[[2], [1]], [[], []]]);

@@ -2,9 +2,9 @@
 import { lax, nn, numpy as jnp, type Array } from '../../jax/index.js';
 import { dims } from '../../jax/dims.js';
 import { isFloat } from '../../jax/dtypes.js';
+import { indices as range } from '../budget.js';
 import type { Call, Operators } from '../call.js';
 
-const range = (n: number): number[] => [...globalThis.Array(n).keys()];
 
 /** A reduction of axes that are an attribute or an input; without any, of all, or of none if the node says so. */
 const reduction = (f: (x: Array, axes: number[], keepdims: boolean) => Array, idle: (x: Array) => Array = (x) => x) => ({

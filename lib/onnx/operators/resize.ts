@@ -2,7 +2,8 @@
 import { lax, numpy as jnp, type Array } from '../../jax/index.js';
 import type { DType } from '../../jax/dtypes.js';
 import { Known } from '../values.js';
-import { checkLength, type Call, type Operators } from '../call.js';
+import { checkLength, indices } from '../budget.js';
+import type { Call, Operators } from '../call.js';
 
 interface Axis { readonly from: number; readonly to: number; readonly scale: number; readonly roi: readonly [number, number] }
 /** For each place of the result the places that it is made of, and their weights. */
@@ -35,7 +36,7 @@ const cubic = (t: number, a: number): number => {
 function taps(c: Call, axis: Axis, o: { mode: string; coordinates: string; nearest: string; a: number; exclude: boolean; antialias: boolean; extrapolate: boolean }): Taps {
   const at = coordinate(c, axis, o.coordinates);
   const edge = (i: number): number => Math.min(Math.max(i, 0), axis.from - 1);
-  const all = [...globalThis.Array(checkLength(axis.to)).keys()].map((i) => {
+  const all = indices(axis.to).map((i) => {
     const x = at(i);
     const outside = o.extrapolate && (x < 0 || x > axis.from - 1);
     if (o.mode === 'nearest') return { places: [edge(NEAREST[o.nearest](x))], weights: [1], outside };
@@ -44,7 +45,7 @@ function taps(c: Call, axis: Axis, o: { mode: string; coordinates: string; neare
     const narrow = o.antialias && axis.scale < 1 ? axis.scale : 1;
     const reach = (o.mode === 'linear' ? 1 : 2) / narrow;
     const [first, last] = [Math.floor(x - reach) + 1, Math.ceil(x + reach) - 1];
-    const near = globalThis.Array.from({ length: checkLength(Math.max(1, last - first + 1)) }, (_, k) => first + k);
+    const near = indices(Math.max(1, last - first + 1)).map((k) => first + k);
     const sum = new Map<number, number>();
     let total = 0;
     for (const k of near) {
@@ -70,11 +71,12 @@ function along(x: Array, axis: number, { places, weights }: Taps): Array {
     return jnp.take(x, row('int64', places.map((p) => p[0])), { axis, mode: 'clip' });
   }
   if (count > 4) {
+    checkLength(n * m);
     const matrix = places.flatMap((p, i) => { const line = globalThis.Array<number>(n).fill(0); p.forEach((k, j) => { line[k] += weights[i][j]; }); return line; });
     const out = lax.dotGeneral(x, new Known(x.dtype, [m, n], matrix).array, [[[axis], [1]], [[], []]]);
     return jnp.moveaxis(out, out.ndim - 1, axis);
   }
-  return [...globalThis.Array(count).keys()].map((k) => {
+  return indices(count).map((k) => {
     const part = jnp.take(x, row('int64', places.map((p) => p[k] ?? 0)), { axis, mode: 'clip' });
     return lax.mul(part, lax.reshape(row(x.dtype, weights.map((w) => w[k] ?? 0)), x.shape.map((_, i) => (i === axis ? m : 1))));
   }).reduce(lax.add);
@@ -181,7 +183,7 @@ function affineGrid(c: Call): Array {
   const [batch, , ...space] = c.numbers(1)!;
   const corners = c.int('align_corners', 0) === 1;
   const lines = space.map((d, i) => {
-    const values = [...globalThis.Array(d).keys()].map((k) => (corners ? (d === 1 ? 0 : -1 + (2 * k) / (d - 1)) : -1 + (2 * k + 1) / d));
+    const values = indices(d).map((k) => (corners ? (d === 1 ? 0 : -1 + (2 * k) / (d - 1)) : -1 + (2 * k + 1) / d));
     return jnp.broadcastTo(lax.reshape(row(theta.dtype, values), space.map((n, a) => (a === i ? n : 1))), space);
   });
   const base = lax.stack([...lines.reverse(), jnp.ones(space, { dtype: theta.dtype })], { axis: -1 });

@@ -4,9 +4,8 @@ import { Scalar } from '../../jax/array.js';
 import { canonicalAxis, dims } from '../../jax/dims.js';
 import { isFloat } from '../../jax/dtypes.js';
 import { Adapted, Known, arrayOf, type Value } from '../values.js';
+import { indices as range } from '../budget.js';
 import type { Call, Operators } from '../call.js';
-
-const range = (n: number): number[] => [...globalThis.Array(n).keys()];
 
 function reshape(c: Call): Array {
   const x = c.x(0);

@@ -3,9 +3,8 @@ import { lax, numpy as jnp, type Array } from '../../jax/index.js';
 import { canonicalAxis } from '../../jax/dims.js';
 import type { DType } from '../../jax/dtypes.js';
 import { Known } from '../values.js';
-import { checkLength, type Call, type Operators } from '../call.js';
-
-const range = (n: number): number[] => [...globalThis.Array(checkLength(n)).keys()];
+import { checkLength, indices as range } from '../budget.js';
+import type { Call, Operators } from '../call.js';
 
 /** cos or sin of 2π·i·k / n, for i below `rows` and k below `columns`. */
 function table(dtype: DType, f: (x: number) => number, n: number, rows: number, columns: number): Array {

@@ -62,7 +62,8 @@ export interface Report { readonly outcome: Outcome; readonly seed: string; read
 
 /** An error of ours, or what to say of it. */
 function untyped(error: unknown): string | undefined {
-  if (error instanceof HokkuError) return undefined;
+  if (error instanceof HokkuError && error.code !== 'INTERNAL') return undefined;
+  if (error instanceof HokkuError) return `${error.message}\n${untyped(error.cause)}`;
   return error instanceof Error ? (error.stack ?? error.message).split('\n').slice(0, 6).join('\n') : String(error);
 }
 

@@ -6,8 +6,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FunctionProtoSchema, TensorProtoSchema, type GraphProto, type ModelProto } from 'onnx-buf';
-import { numpy as jnp } from '../../../lib/jax/index.js';
-import { exportModel, importModel } from '../../../lib/onnx/index.js';
+import { jit, numpy as jnp, type Array } from '../../../lib/jax/index.js';
+import { BudgetError, exportModel, importModel } from '../../../lib/onnx/index.js';
 import { HokkuError } from '../../../lib/runtime/errors.js';
 import { thrown } from '../../jax/helpers.js';
 import { graph, model, node, port, tensor } from '../build.js';
@@ -19,6 +19,7 @@ const refused = (g: GraphProto, pattern: RegExp, more?: Partial<Record<keyof Mod
   expect(error.message).to.match(pattern);
 };
 const BILLIONS = 2 ** 31 - 1;
+const ints = (name: string, ...values: number[]) => tensor(name, 'int64', [values.length], values.map(BigInt));
 const int = (name: string, value: number) => tensor(name, 'int64', [], [BigInt(value)]);
 
 describe('what mutated models have found', () => {
@@ -39,7 +40,7 @@ describe('what mutated models have found', () => {
   it('functions that call functions twice are read once, and refused where they stand for too much', () => {
     const own = [{ domain: '', version: 21n }, { domain: 'own', version: 1n }];
     const chain = (depth: number) => [graph([node(`F${depth}`, ['x'], ['y'], {}, { domain: 'own' })], [port('x')], [port('y')]), {
-      opsetImport: own, functions: Array.from({ length: depth + 1 }, (_, k) => create(FunctionProtoSchema, {
+      opsetImport: own, functions: globalThis.Array.from({ length: depth + 1 }, (_, k) => create(FunctionProtoSchema, {
         domain: 'own', name: `F${k}`, input: ['a'], output: ['b'], opsetImport: own,
         node: k === 0 ? [node('Neg', ['a'], ['b'])] : [node(`F${k - 1}`, ['a'], ['c'], {}, { domain: 'own' }), node(`F${k - 1}`, ['c'], ['b'], {}, { domain: 'own' })],
       })),
@@ -49,21 +50,47 @@ describe('what mutated models have found', () => {
     refused(chain(40)[0], /functions stand for more than 200000 nodes/, chain(40)[1]);
   });
 
-  it('lists are made no longer than there is memory for', () => {
+  it('scans no more inputs than there are', () => {
     const body = graph([node('Neg', ['a'], ['b'])], [port('a')], [port('b')]);
     refused(graph([node('Scan', ['x'], ['y'], { num_scan_inputs: BILLIONS, body })], [port('x')], [port('y')]), /scans 2147483647 of its 1 inputs/);
-    refused(graph([node('HannWindow', ['n'], ['y'])], [port('x')], [port('y')], [int('n', BILLIONS)]), /list of 2147483647 numbers/);
-    refused(graph([node('Resize', ['w', '', 'f'], ['y'], { mode: 'linear' })], [port('x')], [port('y')], [tensor('w', 'float32', [1, 1, 2, 2], [1, 2, 3, 4]), tensor('f', 'float32', [4], [1, 1, 1, 1e9])]), /list of 2000000000 numbers/);
   });
 
-  it('nor are elements made that attributes alone ask for', () => {
-    refused(graph([node('RoiAlign', ['w', 'rois', 'which'], ['y'], { output_height: 2, output_width: BILLIONS })], [port('x')], [port('y')], [tensor('w', 'float32', [1, 1, 2, 2], [1, 2, 3, 4]), tensor('rois', 'float32', [1, 4], [0, 0, 1, 1]), tensor('which', 'int64', [1], [0n])]), /at most 4194304 are made.*RoiAlign/);
-  });
+  describe('no more is made than a model of its size has a budget for', () => {
+    const image = tensor('w', 'float32', [1, 1, 2, 2], [1, 2, 3, 4]);
+    const many = ints('n', BILLIONS, BILLIONS);
+    const turns = (body: GraphProto) => graph([node('Loop', ['n', '', 'x'], ['y'], { body })], [port('x')], [port('y')], [int('n', BILLIONS)]);
+    const models: Record<string, GraphProto> = {
+      HannWindow: graph([node('HannWindow', ['n'], ['y'])], [port('x')], [port('y')], [int('n', BILLIONS)]),
+      Range: graph([node('Range', ['a', 'n', 'b'], ['y'])], [port('x')], [port('y')], [int('a', 0), int('n', BILLIONS), int('b', 1)]),
+      Resize: graph([node('Resize', ['w', '', 'f'], ['y'], { mode: 'linear' })], [port('x')], [port('y')], [image, tensor('f', 'float32', [4], [1, 1, 1, 1e9])]),
+      ConstantOfShape: graph([node('ConstantOfShape', ['n'], ['y'])], [port('x')], [port('y')], [many]),
+      Expand: graph([node('Expand', ['one', 'n'], ['y'])], [port('x')], [port('y')], [tensor('one', 'float32', [], [1]), many]),
+      'Expand of an input': graph([node('Expand', ['x', 'n'], ['y'])], [port('x')], [port('y')], [ints('n', BILLIONS, 1)]),
+      Tile: graph([node('Tile', ['x', 'n'], ['y'])], [port('x')], [port('y')], [ints('n', BILLIONS)]),
+      Pad: graph([node('Pad', ['x', 'n'], ['y'])], [port('x')], [port('y')], [many]),
+      Conv: graph([node('Reshape', ['x', 'to'], ['h']), node('Conv', ['h', 'k'], ['y'], { pads: [0, BILLIONS] })], [port('x')], [port('y')], [ints('to', 1, 1, 2), tensor('k', 'float32', [1, 1, 1], [1])]),
+      RoiAlign: graph([node('RoiAlign', ['w', 'rois', 'which'], ['y'], { output_height: 2, output_width: BILLIONS })], [port('x')], [port('y')], [image, tensor('rois', 'float32', [1, 4], [0, 0, 1, 1]), ints('which', 0)]),
+      CropAndResize: graph([node('CropAndResize', ['w', 'rois', 'which', 'n'], ['y'], {}, { domain: 'com.microsoft' })], [port('x')], [port('y')], [image, tensor('rois', 'float32', [1, 4], [0, 0, 1, 1]), tensor('which', 'int32', [1], [0]), tensor('n', 'int32', [2], [BILLIONS, 2])]),
+      'Loop that goes round and round': turns(graph([node('Identity', ['go'], ['on']), node('Neg', ['s'], ['t'])], [port('i', 'int64'), port('go', 'bool'), port('s')], [port('on'), port('t')])),
+    };
+    for (const [name, g] of Object.entries(models)) {
+      it(name, () => refused(g, new RegExp(`budget of 3\\d MB.*\\{ budget: \\d+ \\}.*${name.split(' ')[0]}`)));
+    }
 
-  it('what JavaScript throws at a node\'s inputs is a typed error with the node\'s name', () => {
-    const error = applied(graph([node('DepthToSpace', ['x'], ['y'], { blocksize: 2 }, { name: 'deep' })], [port('x')], [port('y')]));
-    expect(error).to.be.instanceOf(HokkuError);
-    expect(error.message).to.include("'deep' (DepthToSpace)");
+    it('neither while a function is traced', () => {
+      const m = importModel(model(models['Tile']));
+      expect(thrown(() => jit((x: Array) => jnp.sum(m.apply(m.params, x)))(jnp.array([1, 2]))).message).to.match(/budget of 3\d MB.*Tile/);
+    });
+
+    it('a user may give it more', () => {
+      const bytes = model(graph([node('Expand', ['x', 'n'], ['h']), node('ReduceMax', ['h'], ['y'], { keepdims: 0 })], [port('x')], [port('y')], [ints('n', 2 ** 23, 2)]));
+      const apply = (budget?: number): unknown => { const m = importModel(bytes, { budget }); return (m.apply(m.params, jnp.array([1, 2])) as Array).item(); };
+      expect(thrown(() => apply()).message).to.match(/\{ budget: 10 \}/);
+      expect(thrown(() => apply(0.5))).to.be.instanceOf(BudgetError);
+      expect(apply(10)).to.equal(2);
+      expect(apply(Infinity)).to.equal(2);
+      expect(thrown(() => apply(-1)).message).to.match(/budget must be a number above 0, or Infinity, got -1/);
+    });
   });
 
   it('export says what it cannot bring along', () => {
