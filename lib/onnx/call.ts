@@ -48,6 +48,12 @@ export class Call {
   }
   x(i: number): NDArray { return arrayOf(this.value(i)); }
   opt(i: number): NDArray | null { return this.has(i) ? this.x(i) : null; }
+  /** An input of so many axes; between `least` and `most`, where two numbers are given. */
+  ranked(i: number, least: number, most = least): NDArray {
+    const x = this.x(i);
+    if (x.ndim < least || x.ndim > most) throw this.fail(`needs ${least === most ? least : most === Infinity ? `${least} or more` : `${least} to ${most}`} axes in its input ${i}, but gets ${formatAval(x)}`);
+    return x;
+  }
   /** The given inputs. */
   xs(): NDArray[] { return this.inputs.flatMap((v) => (v === null ? [] : [arrayOf(v)])); }
   sequence(i: number): Sequence {
@@ -65,6 +71,8 @@ export class Call {
   }
   /** The values of an input that must be known, null where it is left out. Among them may be open dimensions. */
   numbers(i: number): number[] | null { return this.known(i)?.values as number[] | undefined ?? null; }
+  /** Of an input that must be there, too. */
+  given(i: number): number[] { this.value(i); return this.numbers(i)!; }
   number(i: number): number | null { return this.numbers(i)?.[0] ?? null; }
 
   attribute(name: string): AttributeProto | undefined { return this.node.attributes.get(name); }
@@ -73,6 +81,12 @@ export class Call {
   text(name: string, otherwise: string): string { const a = this.attribute(name); return a ? new TextDecoder().decode(a.s) : otherwise; }
   texts(name: string): string[] | null { return this.attribute(name)?.strings.map((s) => new TextDecoder().decode(s)) ?? null; }
   list(name: string): number[] | null { return this.attribute(name)?.ints.map(Number) ?? null; }
+  /** A list of that length, where it is given. */
+  listOf(name: string, length: number): number[] | null {
+    const list = this.list(name);
+    if (list && list.length !== length) throw this.fail(`has ${list.length} numbers as '${name}', but needs ${length}`);
+    return list;
+  }
   floats(name: string): number[] | null { return this.attribute(name)?.floats ?? null; }
   tensor(name: string): Value | null { const t = this.node.tensors.get(name); return t ? (this.run.parameters.get(t) ?? constantOf(t, this.run.float)) : null; }
   graph(name: string): Graph {

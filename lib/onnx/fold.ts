@@ -45,7 +45,7 @@ const BINARY: Readonly<Record<string, Binary>> = {
   Sub: (a, b, d) => (dims.equal(b, 0) ? a : plain((x, y) => x - y)(a, b, d)),
   Mul: (a, b) => dims.mul(a, b),
   Div: divide,
-  Mod: plain((x, y, d) => (isFloat(d) ? x % y : x - Math.floor(x / y) * y)),
+  Mod: plain((x, y, d) => (isFloat(d) ? x % y : y === 0 ? 0 : x - Math.floor(x / y) * y)),
   Pow: plain((x, y) => x ** y),
   Max: (a, b, d) => (dims.equal(a, b) ? a : plain((x, y) => Math.max(x, y))(a, b, d)),
   Min: (a, b, d) => (dims.equal(a, b) ? a : plain((x, y) => Math.min(x, y))(a, b, d)),
@@ -95,7 +95,7 @@ const FOLD: Readonly<Record<string, Fold>> = {
     return at && at.every((k) => k >= 0 && k < x.shape[axis]) ? pick(x, axis, at, i.shape) : null;
   },
   Slice: (c, [x, ...rest]) => {
-    const [starts, ends] = [c.list('starts') ?? numbers(rest[0]), c.list('ends') ?? numbers(rest[1])];
+    const [starts, ends] = [0, 1].map((i) => c.list(i ? 'ends' : 'starts') ?? (rest[i] ? numbers(rest[i]) : null));
     const axes = c.axes(3, x.shape.length) ?? starts?.map((_, i) => i);
     const steps = c.numbers(4) ?? starts?.map(() => 1);
     if (!starts || !ends || !axes || !steps) return null;
@@ -140,8 +140,9 @@ const FOLD: Readonly<Record<string, Fold>> = {
     const known = fill instanceof Known ? fill : new Known(c.run.float, [1], [0]);
     return new Known(known.dtype, to, globalThis.Array(plainSize(to)).fill(known.values[0]));
   },
-  Range: (_c, [from, to, step]) => {
+  Range: (c, [from, to, step]) => {
     const [a, b, s] = [from, to, step].map((x) => x.values[0]);
+    if (s === 0) throw c.fail('counts in steps of 0');
     if (isSymbolic(a) || isSymbolic(b) || isSymbolic(s)) return null;
     const n = Math.max(0, Math.ceil((b - a) / s));
     return n <= MOST_KNOWN ? new Known(from.dtype, [n], indices(n).map((i) => element(from.dtype, a + i * s))) : null;
@@ -167,6 +168,9 @@ const FOLD: Readonly<Record<string, Fold>> = {
   },
 };
 
+/** How many inputs there must be, where more than one. */
+const NEEDS: Readonly<Record<string, number>> = { Add: 2, Sub: 2, Mul: 2, Div: 2, Mod: 2, Pow: 2, Gather: 2, Expand: 2, Where: 3, Range: 3 };
+
 /** The results where all inputs are known and few, and the operator is one of those that shapes are computed with; else null. */
 export function foldKnown(c: Call): readonly Value[] | null {
   const { op, domain, outputs } = c.node;
@@ -188,6 +192,7 @@ export function foldKnown(c: Call): readonly Value[] | null {
     xs.push(v);
   }
   if (xs.length === 0) return null;
+  for (let i = 0; i < (Object.hasOwn(COMPARE, op) ? 2 : Object.hasOwn(NEEDS, op) ? NEEDS[op] : 1); i++) c.value(i);
   if (Object.hasOwn(BINARY, op) && !(op === 'Mod' && c.int('fmod', 0))) return [xs.slice(1).reduce((a, b) => binary(BINARY[op], a, b, a.dtype), xs[0])];
   if (Object.hasOwn(COMPARE, op)) return [binary(COMPARE[op], xs[0], xs[1], 'bool')];
   if (Object.hasOwn(UNARY, op)) { const f = UNARY[op]; const values = numbers(xs[0]); return values ? [new Known(xs[0].dtype, xs[0].shape, values.map((v) => element(xs[0].dtype, f(v))))] : null; }

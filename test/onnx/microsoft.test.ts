@@ -8,7 +8,7 @@ import { fromBytes } from '../../lib/jax/array.js';
 import { expectClose, numbers } from '../jax/helpers.js';
 import { graph, model, node, port } from './build.js';
 
-interface Case { readonly op: string; readonly inputs: Record<string, Array>; readonly attributes?: Parameters<typeof node>[3]; readonly tolerance?: number }
+interface Case { readonly op: string; readonly domain?: string; readonly inputs: Record<string, Array>; readonly attributes?: Parameters<typeof node>[3]; readonly tolerance?: number }
 const x = numbers(1, [2, 5, 8]);
 const row = (seed: number, n = 8): Array => numbers(seed, [n]);
 const positive = (seed: number, n = 8): Array => numbers(seed, [n], 0.5, 1.5);
@@ -28,12 +28,14 @@ const CASES: readonly Case[] = [
   { op: 'RotaryEmbedding', inputs: { x, ids: jnp.array([[0, 1, 2, 3, 4], [2, 3, 4, 5, 6]]).astype('int64'), ...tables } },
   { op: 'RotaryEmbedding', inputs: { x, ids: jnp.array([[0, 1, 2, 3, 4], [2, 3, 4, 5, 6]]).astype('int64'), ...tables }, attributes: { interleaved: 1 } },
   { op: 'FusedConv', inputs: { x: numbers(20, [1, 2, 5, 5]), w: numbers(21, [3, 2, 3, 3]), b: row(22, 3) }, attributes: { activation: 'Relu', kernel_shape: [3, 3] } },
+  // An image smaller than the window is one window all the same, where it is not smaller by a stride.
+  ...['MaxPool', 'AveragePool'].flatMap((op) => [[1, 1], [3, 2]].map(([h, w]) => ({ op, domain: '', inputs: { x: numbers(26, [1, 2, h, w]) }, attributes: { kernel_shape: [2, 3], strides: [2, 2] } }))),
   { op: 'FusedGemm', inputs: { a: numbers(23, [3, 4]), b: numbers(24, [4, 2]), c: row(25, 2) }, attributes: { activation: 'Tanh' } },
 ];
 
-const nodeOf = ({ op, inputs, attributes }: Case): NodeProto => node(op, Object.keys(inputs), op.startsWith('Embed') ? ['y', 'lengths'] : ['y'], attributes, { domain: 'com.microsoft' });
+const nodeOf = ({ op, domain = 'com.microsoft', inputs, attributes }: Case): NodeProto => node(op, Object.keys(inputs), op.startsWith('Embed') ? ['y', 'lengths'] : ['y'], attributes, { domain });
 
-describe("com.microsoft's operators", () => {
+describe("com.microsoft's operators, and pools at the edge", () => {
   for (const c of CASES) {
     it(`${c.op} ${JSON.stringify(c.attributes ?? {})} of ${Object.keys(c.inputs).join(', ')}`, () => {
       const bytes = model(graph([nodeOf(c)], Object.entries(c.inputs).map(([name, v]) => port(name, v.dtype, v.shape)), [port('y')]));

@@ -1,11 +1,15 @@
 /** Attention and positions: ONNX's own operators, and com.microsoft's. */
 import { lax, nn, numpy as jnp, type Array } from '../../jax/index.js';
 import { dims } from '../../jax/dims.js';
+import { ShapeError } from '../../runtime/errors.js';
 import { layerNorm, rmsNorm } from './norm.js';
 import type { Call, Operators } from '../call.js';
 
 /** [batch, length, heads · size] to [batch, heads, length, size], and back. */
-const apart = (x: Array, heads: number): Array => lax.transpose(lax.reshape(x, [x.shape[0], x.shape[1], heads, dims.div(x.shape[2], heads)]), [0, 2, 1, 3]);
+function apart(x: Array, heads: number): Array {
+  if (x.ndim !== 3) throw new ShapeError(`Queries, keys and values must be of the shape [batch, length, features], but one is ${String(x)}.`);
+  return lax.transpose(lax.reshape(x, [x.shape[0], x.shape[1], heads, dims.div(x.shape[2], heads)]), [0, 2, 1, 3]);
+}
 const together = (x: Array): Array => lax.reshape(lax.transpose(x, [0, 2, 1, 3]), [x.shape[0], x.shape[2], dims.mul(x.shape[1], x.shape[3])]);
 /** Every head as often as there are queries' heads for it. */
 const shared = (x: Array, heads: number): Array => (x.shape[1] === heads ? x : jnp.repeat(x, heads / x.shape[1], { axis: 1 }));
@@ -18,7 +22,7 @@ const causal = (queries: number, keys: number, past: number): Array => lax.ge(la
 
 /** ONNX's Attention (version 23 on): inputs of rank 3 or 4, shared heads, a mask, and keys of earlier calls. */
 function attention(c: Call): (Array | null)[] {
-  const flat = c.x(0).ndim === 3;
+  const flat = c.ranked(0, 3, 4).ndim === 3;
   const split = (x: Array, name: string): Array => (flat ? apart(x, c.int(name, 1)) : x);
   const q = split(c.x(0), 'q_num_heads');
   let [k, v] = [split(c.x(1), 'kv_num_heads'), split(c.x(2), 'kv_num_heads')];
@@ -73,7 +77,7 @@ function rotated(x: Array, cos: Array, sin: Array, interleaved: boolean): Array 
 
 /** ONNX's RotaryEmbedding, and com.microsoft's, whose positions come second. */
 const rotary = (microsoft: boolean) => (c: Call): Array => {
-  const given = c.x(0);
+  const given = c.ranked(0, 3, 4);
   const [cosTable, sinTable, positions] = microsoft ? [c.x(2), c.x(3), c.x(1)] : [c.x(1), c.x(2), c.opt(3)];
   const heads = c.int('num_heads', 0);
   const dim = c.int('rotary_embedding_dim', 0);
@@ -180,7 +184,7 @@ function linearAttention(c: Call): Array[] {
   const [heads, kvHeads] = [c.int('q_num_heads', 1), c.int('kv_num_heads', 1)];
   const rule = c.text('update_rule', 'gated_delta');
   // [length, batch, heads, size]
-  const steps = (i: number, n: number): Array => { const x = c.x(i); return lax.transpose(lax.reshape(x, [x.shape[0], x.shape[1], n, dims.div(x.shape[2], n)]), [1, 0, 2, 3]); };
+  const steps = (i: number, n: number): Array => { const x = c.ranked(i, 3); return lax.transpose(lax.reshape(x, [x.shape[0], x.shape[1], n, dims.div(x.shape[2], n)]), [1, 0, 2, 3]); };
   const [q, k, v] = [steps(0, heads), steps(1, kvHeads), steps(2, kvHeads)];
   const [length, batch, , size] = q.shape;
   const gated = rule.startsWith('gated');

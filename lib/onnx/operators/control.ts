@@ -125,7 +125,7 @@ function sequenceMap(c: Call): Sequence[] {
   return c.node.outputs.map((_, o) => new Sequence(rows.map((row) => row[o])));
 }
 
-const place = (c: Call, n: number, i: number): number => { const at = Number(c.number(i)); return at < 0 ? at + n : at; };
+const place = (c: Call, n: number, i: number): number => { const at = Number(c.given(i)[0]); return at < 0 ? at + n : at; };
 
 function splitToSequence(c: Call): Sequence {
   const x = c.x(0);

@@ -1,6 +1,6 @@
 /** Convolutions and pools. All are in ONNX's layout: batch, features, space. */
 import { lax, numpy as jnp, type Array } from '../../jax/index.js';
-import { dims } from '../../jax/dims.js';
+import { dims, isSymbolic } from '../../jax/dims.js';
 import { Known } from '../values.js';
 import { checkLength, indices } from '../budget.js';
 import type { Call, Operators } from '../call.js';
@@ -12,12 +12,13 @@ const ones = (n: number): number[] => globalThis.Array<number>(n).fill(1);
 const pairs = (list: readonly number[]): Pairs => list.slice(0, list.length / 2).map((low, i) => [low, list[i + list.length / 2]]);
 
 /** What is said of the windows, with automatic padding worked out. */
-function windowOf(c: Call, space: readonly number[], kernel: number[]): Window {
+function windowOf(c: Call, space: readonly number[], kernel = c.listOf('kernel_shape', space.length)): Window {
   const n = space.length;
-  const strides = c.list('strides') ?? ones(n);
-  const dilations = c.list('dilations') ?? ones(n);
+  if (!kernel) throw c.fail("lacks its attribute 'kernel_shape'");
+  const strides = c.listOf('strides', n) ?? ones(n);
+  const dilations = c.listOf('dilations', n) ?? ones(n);
   const auto = c.text('auto_pad', 'NOTSET');
-  let pads = pairs(c.list('pads') ?? globalThis.Array<number>(2 * n).fill(0));
+  let pads = pairs(c.listOf('pads', 2 * n) ?? globalThis.Array<number>(2 * n).fill(0));
   if (auto === 'VALID') pads = space.map(() => [0, 0]);
   else if (auto !== 'NOTSET') pads = lax.padtypeToPads(space, kernel.map((k, i) => (k - 1) * dilations[i] + 1), strides, auto === 'SAME_LOWER' ? 'SAME_LOWER' : 'SAME') as Pairs;
   return { kernel, strides, dilations, pads };
@@ -28,14 +29,15 @@ export const perFeature = (x: Array, rank: number): Array => lax.reshape(x, [x.s
 const withBias = (y: Array, bias: Array | null): Array => (bias ? lax.add(y, perFeature(bias, y.ndim)) : y);
 
 export function conv(c: Call): Array {
-  const [x, w] = [c.x(0), c.x(1)];
+  const x = c.ranked(0, 3, Infinity);
+  const w = c.ranked(1, x.ndim);
   const { strides, pads, dilations } = windowOf(c, x.shape.slice(2), w.shape.slice(2));
   return withBias(lax.convGeneralDilated(x, w, strides, pads, { rhsDilation: dilations, featureGroupCount: c.int('group', 1) }), c.opt(2));
 }
 
 /** A convolution of each feature by itself, over what lies behind; the last places are kept for the next call (version 27 on). */
 function causalConv(c: Call): Array[] {
-  const [x, w] = [c.x(0), c.x(1)];
+  const [x, w] = [c.ranked(0, 3), c.ranked(1, 3)];
   const reach = w.shape[2] - 1;
   const past = c.opt(3) ?? jnp.zeros([x.shape[0], x.shape[1], reach], { dtype: x.dtype });
   const seen = lax.concatenate([past, x], 2);
@@ -46,17 +48,18 @@ function causalConv(c: Call): Array[] {
 
 /** The mirror image of a convolution: its input spread out by the strides, under the kernel turned around. */
 function convTranspose(c: Call): Array {
-  const [x, w] = [c.x(0), c.x(1)];
+  const x = c.ranked(0, 3, Infinity);
+  const w = c.ranked(1, x.ndim);
   const group = c.int('group', 1);
   const [space, kernel] = [x.shape.slice(2), w.shape.slice(2)];
   const n = space.length;
-  const strides = c.list('strides') ?? ones(n);
-  const dilations = c.list('dilations') ?? ones(n);
-  const more = c.list('output_padding') ?? globalThis.Array<number>(n).fill(0);
+  const strides = c.listOf('strides', n) ?? ones(n);
+  const dilations = c.listOf('dilations', n) ?? ones(n);
+  const more = c.listOf('output_padding', n) ?? globalThis.Array<number>(n).fill(0);
   const reach = kernel.map((k, i) => (k - 1) * dilations[i] + 1);
   const wanted = c.list('output_shape')?.slice(-n);
   const auto = c.text('auto_pad', 'NOTSET');
-  let pads = pairs(c.list('pads') ?? globalThis.Array<number>(2 * n).fill(0));
+  let pads = pairs(c.listOf('pads', 2 * n) ?? globalThis.Array<number>(2 * n).fill(0));
   if (wanted || auto === 'SAME_UPPER' || auto === 'SAME_LOWER') {
     pads = space.map((d, i): [number, number] => {
       const total = strides[i] * (d - 1) + more[i] + reach[i] - (wanted?.[i] ?? d * strides[i]);
@@ -74,12 +77,18 @@ function convTranspose(c: Call): Array {
   return withBias(lax.convGeneralDilated(x, mirrored, ones(n), padding, { lhsDilation: strides, rhsDilation: dilations, featureGroupCount: group }), c.opt(2));
 }
 
-/** With `ceil_mode` the last window may reach over the end, unless it would begin there. Gives the padding that this takes. */
+/**
+ * With `ceil_mode` the last window may reach over the end, unless it would begin there; without it that is so where there is only one
+ * window, and the image not much smaller. Gives the padding that this takes.
+ */
 function ceiled(c: Call, space: readonly number[], w: Window): Pairs {
-  if (!c.int('ceil_mode', 0)) return w.pads;
   return w.pads.map(([low, high], i) => {
+    if (isSymbolic(space[i])) return [low, high];
     const reach = (w.kernel[i] - 1) * w.dilations[i] + 1;
-    let out = Math.ceil((space[i] + low + high - reach) / w.strides[i]) + 1;
+    const rest = space[i] + low + high - reach;
+    // The engine divides as C does, to the zero.
+    if (!c.int('ceil_mode', 0)) return [low, rest < 0 && -rest < w.strides[i] ? high - rest : high];
+    let out = Math.ceil(rest / w.strides[i]) + 1;
     if ((out - 1) * w.strides[i] >= space[i] + low) out -= 1;
     return [low, Math.max(high, (out - 1) * w.strides[i] + reach - space[i] - low)];
   });
@@ -91,9 +100,9 @@ const pooled = (x: Array, init: number, f: typeof lax.max, w: Window, pads: Pair
 const least = (x: Array): number => (x.dtype === 'uint8' ? 0 : x.dtype === 'int8' ? -128 : -Infinity);
 
 function maxPool(c: Call): Array | Array[] {
-  const x = c.x(0);
+  const x = c.ranked(0, 3, Infinity);
   const space = x.shape.slice(2);
-  const w = windowOf(c, space, c.list('kernel_shape') ?? []);
+  const w = windowOf(c, space);
   const pads = ceiled(c, space, w);
   const y = pooled(x, least(x), lax.max, w, pads);
   return c.wants(1) ? [y, positionsOf(c, x, y, w, pads)] : y;
@@ -136,9 +145,9 @@ function counts(x: Array, w: Window, out: readonly number[], padded: boolean): A
 }
 
 function averagePool(c: Call): Array {
-  const x = c.x(0);
+  const x = c.ranked(0, 3, Infinity);
   const space = x.shape.slice(2);
-  const w = windowOf(c, space, c.list('kernel_shape') ?? []);
+  const w = windowOf(c, space);
   const sum = pooled(x, 0, lax.add, w, ceiled(c, space, w));
   return lax.div(sum, counts(x, w, sum.shape.slice(2), c.int('count_include_pad', 0) === 1));
 }
@@ -146,10 +155,10 @@ function averagePool(c: Call): Array {
 const root = (x: Array, p: number): Array => (p === 1 ? x : p === 2 ? lax.sqrt(x) : lax.pow(x, jnp.array(1 / p, { dtype: x.dtype })));
 const power = (x: Array, p: number): Array => (p === 1 ? lax.abs(x) : p === 2 ? lax.square(x) : lax.integerPow(lax.abs(x), p));
 function lpPool(c: Call): Array {
-  const x = c.x(0);
+  const x = c.ranked(0, 3, Infinity);
   const space = x.shape.slice(2);
   const p = c.int('p', 2);
-  const w = windowOf(c, space, c.list('kernel_shape') ?? []);
+  const w = windowOf(c, space);
   return root(pooled(power(x, p), 0, lax.add, w, ceiled(c, space, w)), p);
 }
 
@@ -161,8 +170,8 @@ const kept = (f: (x: Array, axes: number[]) => Array) => overSpace((x, axes) => 
 
 /** Puts elements back where the pool that gave these positions took them from. */
 function maxUnpool(c: Call): Array {
-  const [x, at] = [c.x(0), c.x(1)];
-  const w = { kernel: c.list('kernel_shape') ?? [], strides: c.list('strides') ?? ones(x.ndim - 2), pads: pairs(c.list('pads') ?? globalThis.Array<number>(2 * (x.ndim - 2)).fill(0)) };
+  const [x, at] = [c.ranked(0, 3, Infinity), c.x(1)];
+  const w = windowOf(c, x.shape.slice(2));
   const natural = x.shape.slice(2).map((d, i) => (d - 1) * w.strides[i] + w.kernel[i] - w.pads[i][0] - w.pads[i][1]);
   const wanted = c.numbers(2) ?? [...x.shape.slice(0, 2), ...natural];
   const flat = jnp.zeros([dims.size([...x.shape.slice(0, 2), ...natural])], { dtype: x.dtype });
@@ -173,11 +182,12 @@ function maxUnpool(c: Call): Array {
 
 /** Columns added up where they came from: the mirror image of taking patches. */
 function col2Im(c: Call): Array {
-  const x = c.x(0);
-  const [image, block] = [c.numbers(1)!, c.numbers(2)!];
+  const x = c.ranked(0, 3);
+  const [image, block] = [c.given(1), c.given(2)];
   const n = image.length;
-  const [strides, dilations] = [c.list('strides') ?? ones(n), c.list('dilations') ?? ones(n)];
-  const pads = pairs(c.list('pads') ?? globalThis.Array<number>(2 * n).fill(0));
+  const [strides, dilations] = [c.listOf('strides', n) ?? ones(n), c.listOf('dilations', n) ?? ones(n)];
+  const pads = pairs(c.listOf('pads', 2 * n) ?? globalThis.Array<number>(2 * n).fill(0));
+  if (block.length !== n) throw c.fail(`has blocks of ${block.length} axes, but an image of ${n}`);
   const channels = x.shape[1] / dims.size(block);
   const padded = image.map((d, i) => d + pads[i][0] + pads[i][1]);
   const places = padded.map((d, i) => Math.floor((d - (block[i] - 1) * dilations[i] - 1) / strides[i]) + 1);

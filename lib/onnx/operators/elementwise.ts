@@ -7,7 +7,7 @@ import type { Call, Operators } from '../call.js';
 
 const unary = (f: (x: Array) => Array) => (c: Call): Array => f(c.x(0));
 const binary = (f: (x: Array, y: Array) => Array) => (c: Call): Array => f(c.x(0), c.x(1));
-const variadic = (f: (x: Array, y: Array) => Array) => (c: Call): Array => c.xs().reduce(f);
+const variadic = (f: (x: Array, y: Array) => Array) => (c: Call): Array => { c.value(0); return c.xs().reduce(f); };
 const logical = (f: (x: Array, y: Array) => Array) => binary((x, y) => f(lax.convertElementType(x, 'bool'), lax.convertElementType(y, 'bool')));
 /** A function of floating-point numbers, applied to whatever comes. */
 const inFloat = (f: (x: Array) => Array) => (x: Array): Array => (isFloat(x.dtype) ? f(x) : lax.convertElementType(f(lax.convertElementType(x, 'float32')), x.dtype));
@@ -62,6 +62,7 @@ function gelu(c: Call): Array { return nn.gelu(c.x(0), { approximate: c.text('ap
 
 function isInf(c: Call): Array {
   const x = c.x(0);
+  if (!isFloat(x.dtype)) return jnp.zeros(x.shape, { dtype: 'bool' });
   const [positive, negative] = [lax.eq(x, c.scalar(Infinity, x)), lax.eq(x, c.scalar(-Infinity, x))];
   if (!c.int('detect_positive', 1)) return c.int('detect_negative', 1) ? negative : lax.bitwiseAnd(positive, negative);
   return c.int('detect_negative', 1) ? lax.bitwiseOr(positive, negative) : positive;
@@ -102,7 +103,7 @@ export const ELEMENTWISE: Operators = {
 
   Add: binary(lax.add), Sub: binary(lax.sub), Mul: binary(lax.mul), Div: binary(lax.div), Pow: { run: pow, statics: [1] }, Mod: mod,
   Max: variadic(lax.max), Min: variadic(lax.min), Sum: variadic(lax.add),
-  Mean: (c) => lax.div(c.xs().reduce(lax.add), c.xs().length),
+  Mean: (c) => lax.div(variadic(lax.add)(c), c.xs().length),
   Equal: binary(lax.eq), Less: binary(lax.lt), LessOrEqual: binary(lax.le), Greater: binary(lax.gt), GreaterOrEqual: binary(lax.ge),
   And: logical(lax.bitwiseAnd), Or: logical(lax.bitwiseOr), Xor: logical(lax.bitwiseXor), Not: unary(lax.bitwiseNot),
   BitwiseAnd: binary(lax.bitwiseAnd), BitwiseOr: binary(lax.bitwiseOr), BitwiseXor: binary(lax.bitwiseXor), BitwiseNot: unary(lax.bitwiseNot), BitShift: bitShift,

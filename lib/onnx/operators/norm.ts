@@ -39,7 +39,7 @@ function batchNorm(c: Call): (Array | null)[] {
 }
 
 function instanceNorm(c: Call): Array {
-  const x = wide(c.x(0));
+  const x = wide(c.ranked(0, 2, Infinity));
   const { y } = standardize(x, range(2, x.ndim), c.float('epsilon', 1e-5));
   const [scale, bias] = [c.x(1), c.x(2)].map((v) => perFeature(lax.convertElementType(v, x.dtype), x.ndim));
   return lax.convertElementType(lax.add(lax.mul(y, scale), bias), c.x(0).dtype);
@@ -62,7 +62,7 @@ export function rmsNorm(x: Array, scale: Array | null, axis: number, eps: number
 }
 
 function groupNorm(c: Call): Array {
-  const x = wide(c.x(0));
+  const x = wide(c.ranked(0, 2, Infinity));
   const groups = c.int('num_groups', 1);
   const [n, channels, ...space] = x.shape;
   const { y } = standardize(lax.reshape(x, [n, groups, dims.div(dims.mul(channels, dims.size(space)), groups)]), [2], c.float('epsilon', 1e-5));

@@ -83,8 +83,8 @@ const LSTM_CELL: Cell = {
 
 const recurrent = (cell: Cell) => (c: Call): (Array | null)[] => {
   const batchFirst = c.int('layout', 0) === 1;
-  const x = batchFirst ? lax.transpose(c.x(0), [1, 0, 2]) : c.x(0);
-  const [w, r, b, lengths] = [c.x(1), c.x(2), c.opt(3), c.opt(4)];
+  const x = batchFirst ? lax.transpose(c.ranked(0, 3), [1, 0, 2]) : c.ranked(0, 3);
+  const [w, r, b, lengths] = [c.ranked(1, 3), c.ranked(2, 3), c.opt(3), c.opt(4)];
   const [steps, batch] = x.shape;
   const hidden = r.shape[2];
   const count = w.shape[0];

@@ -22,7 +22,7 @@ const empty = (x: Array, axes: readonly number[]): boolean => axes.some((a) => d
 
 const sum = (x: Array, axis: number[], keepdims: boolean): Array => keep(x, axis, lax.reduceSum(x, axis), keepdims);
 const extremum = (f: (x: Array, axes: number[]) => Array, neutral: number) => (x: Array, axes: number[], keepdims: boolean): Array => {
-  if (empty(x, axes) && x.dtype !== 'bool') return jnp.full(x.shape.flatMap((d, i) => (axes.includes(i) ? (keepdims ? [1] : []) : [d])), neutral, { dtype: x.dtype });
+  if (empty(x, axes) && x.dtype !== 'bool') return jnp.full(x.shape.flatMap((d, i) => (axes.includes(i) ? (keepdims ? [1] : []) : [d])), isFloat(x.dtype) ? neutral : jnp.iinfo(x.dtype)[neutral < 0 ? 'min' : 'max'], { dtype: x.dtype });
   if (x.dtype === 'bool') return lax.eq(extremum(f, neutral < 0 ? 0 : 1)(lax.convertElementType(x, 'int32'), axes, keepdims), 1);
   return keep(x, axes, f(x, axes), keepdims);
 };
@@ -52,7 +52,7 @@ const hardmax = (x: Array, axis: number): Array => {
 
 function cumulative(c: Call, run: (x: Array, options: { axis: number; reverse: boolean }) => Array, neutral: number): Array {
   const x = c.x(0);
-  const axis = Number(c.number(1));
+  const axis = Number(c.given(1)[0]);
   const at = axis < 0 ? axis + x.ndim : axis;
   const reverse = c.int('reverse', 0) === 1;
   const all = run(x, { axis: at, reverse });

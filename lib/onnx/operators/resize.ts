@@ -121,7 +121,8 @@ function resize(c: Call): Array {
 
 /** Samples of an image at points that the data gives, between -1 and 1. */
 function gridSample(c: Call): Array {
-  const [x, grid] = [c.x(0), c.x(1)];
+  const x = c.ranked(0, 3, Infinity);
+  const grid = c.ranked(1, x.ndim);
   const mode = c.text('mode', 'linear').replace('bilinear', 'linear').replace('bicubic', 'cubic');
   const padding = c.text('padding_mode', 'zeros');
   const corners = c.int('align_corners', 0) === 1;
@@ -179,8 +180,8 @@ function gridSample(c: Call): Array {
 
 /** Points of a grid under an affine map: [batch, …space, n]. */
 function affineGrid(c: Call): Array {
-  const theta = c.x(0);
-  const [batch, , ...space] = c.numbers(1)!;
+  const theta = c.ranked(0, 3);
+  const [batch, , ...space] = c.given(1);
   const corners = c.int('align_corners', 0) === 1;
   const lines = space.map((d, i) => {
     const values = indices(d).map((k) => (corners ? (d === 1 ? 0 : -1 + (2 * k) / (d - 1)) : -1 + (2 * k + 1) / d));

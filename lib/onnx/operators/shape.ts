@@ -11,6 +11,7 @@ function reshape(c: Call): Array {
   const x = c.x(0);
   const given = c.list('shape') ?? c.numbers(1) ?? [];
   const keepZero = c.int('allowzero', 0) === 1;
+  if (!keepZero && given.some((d, i) => d === 0 && i >= x.ndim)) throw c.fail(`takes an axis over from ${String(x)} that it does not have`);
   return jnp.reshape(x, given.map((d, i) => (d === 0 && !keepZero ? x.shape[i] : d)));
 }
 
@@ -178,7 +179,8 @@ function expand(c: Call): Array {
 
 function tile(c: Call): Array {
   const x = c.x(0);
-  const reps = c.numbers(1) ?? [];
+  const reps = c.given(1);
+  if (reps.length !== x.ndim) throw c.fail(`repeats ${reps.length} axes of ${String(x)}`);
   const paired = jnp.broadcastTo(lax.reshape(x, x.shape.flatMap((d) => [1, d])), x.shape.flatMap((d, i) => [reps[i], d]));
   return lax.reshape(paired, x.shape.map((d, i) => dims.mul(reps[i], d)));
 }
@@ -186,8 +188,9 @@ function tile(c: Call): Array {
 function pad(c: Call): Array {
   const x = c.x(0);
   const pads = (c.version < 11 ? c.list('pads') : c.numbers(1)) ?? [];
-  const axes = (c.has(3) ? c.numbers(3)!.map((a) => canonicalAxis(a, x.ndim, c.where)) : null) ?? range(x.ndim);
+  const axes = (c.has(3) ? c.given(3).map((a) => canonicalAxis(a, x.ndim, c.where)) : null) ?? range(x.ndim);
   const width = x.shape.map((): [number, number] => [0, 0]);
+  if (pads.length !== 2 * axes.length) throw c.fail(`pads ${axes.length} axes by ${pads.length} numbers, but needs two for each`);
   axes.forEach((a, k) => { width[a] = [pads[k], pads[k + axes.length]]; });
   const mode = c.text('mode', 'constant');
   if (mode === 'constant') return lax.pad(x, c.has(2) ? lax.reshape(c.x(2), []) : c.scalar(c.float('value', 0), x), width.map(([a, b]) => [a, b, 0]));
@@ -199,7 +202,8 @@ function pad(c: Call): Array {
 function centerCropPad(c: Call): Array {
   const x = c.x(0);
   const axes = c.axes(-1, x.ndim) ?? range(x.ndim);
-  const to = c.numbers(1) ?? [];
+  const to = c.given(1);
+  if (to.length !== axes.length) throw c.fail(`crops ${axes.length} axes to ${to.length} sizes`);
   const width = x.shape.map((): [number, number, number] => [0, 0, 0]);
   axes.forEach((a, k) => {
     const more = to[k] - x.shape[a];
@@ -216,7 +220,8 @@ function constantOfShape(c: Call): Array {
 }
 
 function rangeOf(c: Call): Array {
-  const [from, to, step] = [0, 1, 2].map((i) => c.number(i)!);
+  const [from, to, step] = [0, 1, 2].map((i) => c.given(i)[0]);
+  if (step === 0) throw c.fail('counts in steps of 0');
   const { dtype } = c.x(0);
   const n = Math.max(0, Math.ceil((to - from) / step));
   return lax.add(lax.mul(lax.iota(dtype, n), c.scalar(step, c.x(0))), c.scalar(from, c.x(0)));
@@ -224,7 +229,7 @@ function rangeOf(c: Call): Array {
 
 function oneHot(c: Call): Array {
   const [given, values] = [c.x(0), c.x(2)];
-  const depth = Number(c.number(1));
+  const depth = Number(c.given(1)[0]);
   const axis = canonicalAxis(c.int('axis', -1), given.ndim + 1, c.where);
   const index = isFloat(given.dtype) ? lax.convertElementType(given, 'int64') : given;
   const at = lax.select(lax.lt(index, 0), lax.add(index, depth), index);
@@ -242,12 +247,12 @@ function trilu(c: Call): Array {
 }
 
 function eyeLike(c: Call): Array {
-  const x = c.x(0);
+  const x = c.ranked(0, 2);
   return jnp.eye(x.shape[0], { m: x.shape[1], k: c.int('k', 0), dtype: c.dtype('dtype', x.dtype) });
 }
 
 function depthToSpace(c: Call): Array {
-  const x = c.x(0);
+  const x = c.ranked(0, 4);
   const b = c.int('blocksize', 1);
   const [n, d, h, w] = x.shape;
   const depth = dims.div(d, b * b);
@@ -257,7 +262,7 @@ function depthToSpace(c: Call): Array {
   return lax.reshape(parts, [n, depth, dims.mul(h, b), dims.mul(w, b)]);
 }
 function spaceToDepth(c: Call): Array {
-  const x = c.x(0);
+  const x = c.ranked(0, 4);
   const b = c.int('blocksize', 1);
   const [n, d, h, w] = x.shape;
   const order = c.text('mode', 'DCR') === 'DCR' ? [0, 3, 5, 1, 2, 4] : [0, 1, 3, 5, 2, 4];
@@ -277,7 +282,7 @@ function reverseSequence(c: Call): Array {
 function topK(c: Call): Array[] {
   const x = c.x(0);
   const axis = c.axis('axis', -1);
-  const k = c.version < 10 ? c.int('k', 1) : Number(c.number(1));
+  const k = c.version < 10 ? c.int('k', 1) : Number(c.given(1)[0]);
   const flipped = c.version >= 11 && c.int('largest', 1) === 0;
   const order = flipped ? (isFloat(x.dtype) ? lax.neg(x) : lax.sub(c.scalar(-1, x), x)) : x;
   const [, positions] = lax.topK(order, k, { axis });
@@ -286,7 +291,7 @@ function topK(c: Call): Array[] {
 
 function compress(c: Call): Array {
   const x = c.x(0);
-  const flags = c.numbers(1)!;
+  const flags = c.given(1);
   const at = flags.flatMap((v, i) => (v ? [i] : []));
   const index = new Known('int64', [at.length], at).array;
   return c.attribute('axis') ? jnp.take(x, index, { axis: c.axis('axis', 0), mode: 'clip' }) : jnp.take(lax.reshape(x, [x.size]), index, { axis: 0, mode: 'clip' });
@@ -294,6 +299,7 @@ function compress(c: Call): Array {
 
 /** Positions of what is not 0: their number is the data's, which must be known. */
 function nonZero(c: Call): Array {
+  c.value(0);
   const x = c.known(0)!;
   const steps = x.shape.map((_, i) => dims.size(x.shape.slice(i + 1)));
   const at = x.values.flatMap((v, i) => (v ? [i] : []));

@@ -48,10 +48,10 @@ function dft(c: Call): Array {
 }
 
 function stft(c: Call): Array {
-  const signal = c.x(0);
-  const step = Number(c.number(1));
+  const signal = c.ranked(0, 2, 3);
+  const step = Number(c.given(1)[0]);
   const window = c.opt(2);
-  const length = Number(c.number(3) ?? window!.shape[0]);
+  const length = Number(c.number(3) ?? (window ?? c.x(3)).shape[0]);
   const complex = signal.ndim === 3 && signal.shape[2] === 2;
   const flat = (i: number): Array => (signal.ndim === 2 ? signal : lax.squeeze(lax.sliceInDim(signal, i, i + 1, { axis: 2 }), [2]));
   const frames = Math.floor((signal.shape[1] - length) / step) + 1;
@@ -65,7 +65,7 @@ function stft(c: Call): Array {
 const windowed = (f: (x: number) => number) => ({
   statics: [0],
   run: (c: Call): Known => {
-    const n = Number(c.number(0));
+    const n = Number(c.given(0)[0]);
     const over = c.int('periodic', 1) === 1 ? n : n - 1;
     const dtype = c.dtype('output_datatype', 'float32');
     return new Known(dtype, [n], range(n).map((i) => f((2 * Math.PI * i) / over)));
@@ -74,7 +74,7 @@ const windowed = (f: (x: number) => number) => ({
 
 /** Triangles on the scale of pitch, one column each, over the bins of a spectrum. */
 function melWeightMatrix(c: Call): Known {
-  const [bands, length, rate, low, high] = range(5).map((i) => Number(c.number(i)));
+  const [bands, length, rate, low, high] = range(5).map((i) => Number(c.given(i)[0]));
   const bins = Math.floor(length / 2) + 1;
   checkLength(bins * bands);
   const mel = (f: number): number => 2595 * Math.log10(1 + f / 700);

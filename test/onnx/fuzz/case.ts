@@ -98,7 +98,7 @@ export function runCase(setting: Setting, index: number): Report {
     const inputs = inputsOf(model);
     if (!inputs) return report();
     stage = 'tracing';
-    const { jaxpr } = makeJaxpr((params: any, given: any) => { const out = model.apply(params, given); return isArray(out) ? out : Object.values(out).filter((v) => isArray(v)); })(model.params, inputs);
+    const { jaxpr } = makeJaxpr((params: any, given: any) => { const out = model.apply(params, given); return isArray(out) ? out : Object.values(out ?? {}).filter((v) => isArray(v)); })(model.params, inputs);
     outcome = 'traced';
     if (draws[1] > 0.05 || workOf(jaxpr) > MOST_WORK) return report();
     stage = 'running';

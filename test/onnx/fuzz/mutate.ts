@@ -2,7 +2,7 @@
 import { clone, create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { AttributeProtoSchema, AttributeProto_AttributeType as T, FunctionProtoSchema, GraphProtoSchema, ModelProtoSchema, NodeProtoSchema, type AttributeProto, type GraphProto, type ModelProto, type NodeProto, type TensorProto } from 'onnx-buf';
 import { domains, operatorNames } from '../../../lib/onnx/operators/index.js';
-import { graph, node, port } from '../build.js';
+import { graph, node, port, tensor } from '../build.js';
 import type { Draw } from './random.js';
 
 const SIZES = [0n, 1n, 2n, 3n, 7n, 64n, 65536n, 1000000n, 2n ** 31n - 1n, 2n ** 31n, 2n ** 32n, 2n ** 53n, 2n ** 62n, 2n ** 63n - 1n, -1n, -2n, -(2n ** 31n), -(2n ** 63n)];
@@ -48,7 +48,7 @@ function changeElements(t: TensorProto, d: Draw): void {
   t.rawData = raw;
 }
 
-const CHANGES: Readonly<Record<string, Change>> = {
+export const CHANGES: Readonly<Record<string, Change>> = {
   dims: (m, d) => someTensor(m, d, (t) => place(t.dims, d, d.of(SIZES))),
   rank: (m, d) => someTensor(m, d, (t) => { if (d.chance(0.5)) t.dims.splice(d.below(t.dims.length + 1), 1); else for (let k = d.of([1, 5, 40]); k > 0; k--) t.dims.push(1n); }),
   type: (m, d) => someTensor(m, d, (t) => { t.dataType = d.below(30) - 1; }),
@@ -94,6 +94,23 @@ const CHANGES: Readonly<Record<string, Change>> = {
     for (let k = 0; k <= depth; k++) m.functions.push(create(FunctionProtoSchema, { domain: 'own', name: `F${k}`, input: ['a'], output: ['b'], opsetImport: [{ domain: '', version: 21n }], node: k === 0 ? [node('Neg', ['a'], ['b'])] : [node(`F${k - 1}`, ['a'], ['c'], {}, { domain: 'own' }), node(`F${k - 1}`, ['c'], ['b'], {}, { domain: 'own' })] }));
     m.graph!.node.push(node(`F${depth}`, ['x'], ['calls'], {}, { domain: 'own' }));
     m.graph!.output.push(port('calls'));
+  },
+  /** Any operator, of inputs and attributes as they come. */
+  anyOperator: (m, d) => {
+    const g = m.graph!;
+    const domain = d.of(domains());
+    if (domain && !m.opsetImport.some((o) => o.domain === domain)) m.opsetImport.push({ $typeName: 'onnx.OperatorSetIdProto', domain, version: 1n });
+    const inputs = Array.from({ length: d.below(6) }, (_, k) => {
+      if (d.chance(0.4)) return d.of(valuesOf(g).concat('x', 'x'));
+      const dims = Array.from({ length: d.below(5) }, () => d.of([1, 1, 2, 2, 3, 0]));
+      const dtype = d.of(['float32', 'float32', 'int64', 'int64', 'int32', 'bool', 'uint8'] as const);
+      g.initializer.push(tensor(`any${k}`, dtype, dims, Array.from({ length: dims.reduce((a, b) => a * b, 1) }, () => { const v = d.of([0, 1, 1, 2, 3]); return dtype === 'int64' ? BigInt(v) : v; })));
+      return `any${k}`;
+    });
+    const made = node(d.of(operatorNames(domain)), inputs, Array.from({ length: 1 + d.below(3) }, (_, k) => `anything${k}`), {}, { domain });
+    made.attribute = Array.from({ length: d.below(4) }, () => attribute(d, m));
+    g.node.push(made);
+    g.output.push(port('anything0'));
   },
   metadata: (m, d) => { m.metadataProps.push({ $typeName: 'onnx.StringStringEntryProto', key: d.of(NAMES), value: d.of(NAMES) }); },
 };
