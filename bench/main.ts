@@ -2,7 +2,7 @@
  * `npm run bench -- NAME… [--peers]`: ours, and the peers in the same run, round by round in turn.
  * Prints a table for each case and writes out/bench/NAME.json.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -82,7 +82,8 @@ async function contenders(name: string, part: string | undefined, benchCase: Ben
     const library = knownEngines().find((e) => e.name === 'onnxruntime-training')!.path!;
     for (const style of stylesIn(artifacts)) started.push(await Contender.start(buildDriver(ROOT), [library, join(artifacts, style), style]));
   }
-  const peers = benchCase.compared ? options.peers : [];
+  // A case need not have a twin in each.
+  const peers = benchCase.compared ? options.peers.filter((peer) => existsSync(join(ROOT, 'bench', 'peers', peer.script(name)))) : [];
   if (peers.length) {
     const python = preparePeers(ROOT, peers, say);
     for (const peer of peers) {

@@ -56,6 +56,11 @@ export const CASES: Record<string, BenchCase> = {
     load: () => import('./modules.js'), compared: true, parts: ['lenet', 'resnet18', 'lstm', 'transformer'], fraction: ', head only',
     targets: [{ variant: /^/, sameOf: 'dm-haiku', ratio: 1 }],
   },
+  finetune: {
+    description: 'a ResNet-18 from an ONNX file, batch 8 at 224 x 224: a step of Adam with its trunk frozen, and whole',
+    load: () => import('./finetune.js'), compared: true, parts: ['head only', 'whole'],
+    targets: [{ variant: /^/, sameOf: 'torch', ratio: 1 }],
+  },
   compile: {
     description: 'trace, lowering and session of a training step: the notebook, and ResNet-50 with a batch of 8 at 224 x 224',
     load: () => import('./compile.js'), compared: false,

@@ -1,5 +1,6 @@
 /** Attention and positions: ONNX's own operators, and com.microsoft's. */
 import { lax, nn, numpy as jnp, type Array } from '../../jax/index.js';
+import { formatAval } from '../../jax/array.js';
 import { dims } from '../../jax/dims.js';
 import { ShapeError } from '../../runtime/errors.js';
 import { layerNorm, rmsNorm } from './norm.js';
@@ -7,7 +8,7 @@ import type { Call, Operators } from '../call.js';
 
 /** [batch, length, heads · size] to [batch, heads, length, size], and back. */
 function apart(x: Array, heads: number): Array {
-  if (x.ndim !== 3) throw new ShapeError(`Queries, keys and values must be of the shape [batch, length, features], but one is ${String(x)}.`);
+  if (x.ndim !== 3) throw new ShapeError(`Queries, keys and values must be of the shape [batch, length, features], but one is ${formatAval(x)}.`);
   return lax.transpose(lax.reshape(x, [x.shape[0], x.shape[1], heads, dims.div(x.shape[2], heads)]), [0, 2, 1, 3]);
 }
 const together = (x: Array): Array => lax.reshape(lax.transpose(x, [0, 2, 1, 3]), [x.shape[0], x.shape[2], dims.mul(x.shape[1], x.shape[3])]);

@@ -80,7 +80,7 @@ const inScale = (x: Array, value: number): Array => lax.convertElementType(jnp.a
 
 export const ELEMENTWISE: Operators = {
   Abs: unary(lax.abs), Neg: unary(lax.neg), Sign: unary((x) => (isFloat(x.dtype) ? lax.select(lax.ne(x, x), lax.mul(x, 0), lax.sign(x)) : lax.sign(x))),
-  Floor: unary(lax.floor), Ceil: unary(lax.ceil), Round: unary((x) => lax.round(x, { roundingMethod: 'TO_NEAREST_EVEN' })),
+  Floor: unary(lax.floor), Ceil: unary(lax.ceil), Round: unary((x) => (isFloat(x.dtype) ? lax.round(x, { roundingMethod: 'TO_NEAREST_EVEN' }) : x)),
   Sqrt: unary(lax.sqrt), Exp: unary(lax.exp), Log: unary(lax.log), Reciprocal: unary((x) => lax.div(inScale(x, 1), x)),
   Sin: unary(lax.sin), Cos: unary(lax.cos), Tan: unary(lax.tan), Asin: unary(lax.asin), Acos: unary(lax.acos), Atan: unary(lax.atan),
   Sinh: unary(lax.sinh), Cosh: unary(lax.cosh), Tanh: unary(lax.tanh), Asinh: unary(lax.asinh), Acosh: unary(lax.acosh), Atanh: unary(lax.atanh),

@@ -182,6 +182,7 @@ function gridSample(c: Call): Array {
 function affineGrid(c: Call): Array {
   const theta = c.ranked(0, 3);
   const [batch, , ...space] = c.given(1);
+  if (space.length !== 2 && space.length !== 3) throw c.fail(`makes a grid of ${space.length} axes, expected 2 or 3`);
   const corners = c.int('align_corners', 0) === 1;
   const lines = space.map((d, i) => {
     const values = indices(d).map((k) => (corners ? (d === 1 ? 0 : -1 + (2 * k) / (d - 1)) : -1 + (2 * k + 1) / d));

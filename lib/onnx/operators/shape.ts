@@ -1,6 +1,6 @@
 /** Operators that move elements: none of them computes with one. */
 import { lax, numpy as jnp, type Array } from '../../jax/index.js';
-import { Scalar } from '../../jax/array.js';
+import { Scalar, formatAval } from '../../jax/array.js';
 import { canonicalAxis, dims } from '../../jax/dims.js';
 import { isFloat } from '../../jax/dtypes.js';
 import { Adapted, Known, arrayOf, type Value } from '../values.js';
@@ -11,7 +11,7 @@ function reshape(c: Call): Array {
   const x = c.x(0);
   const given = c.list('shape') ?? c.numbers(1) ?? [];
   const keepZero = c.int('allowzero', 0) === 1;
-  if (!keepZero && given.some((d, i) => d === 0 && i >= x.ndim)) throw c.fail(`takes an axis over from ${String(x)} that it does not have`);
+  if (!keepZero && given.some((d, i) => d === 0 && i >= x.ndim)) throw c.fail(`takes an axis over from ${formatAval(x)} that it does not have`);
   return jnp.reshape(x, given.map((d, i) => (d === 0 && !keepZero ? x.shape[i] : d)));
 }
 
@@ -180,7 +180,7 @@ function expand(c: Call): Array {
 function tile(c: Call): Array {
   const x = c.x(0);
   const reps = c.given(1);
-  if (reps.length !== x.ndim) throw c.fail(`repeats ${reps.length} axes of ${String(x)}`);
+  if (reps.length !== x.ndim) throw c.fail(`repeats ${reps.length} axes of ${formatAval(x)}`);
   const paired = jnp.broadcastTo(lax.reshape(x, x.shape.flatMap((d) => [1, d])), x.shape.flatMap((d, i) => [reps[i], d]));
   return lax.reshape(paired, x.shape.map((d, i) => dims.mul(reps[i], d)));
 }
@@ -221,9 +221,9 @@ function constantOfShape(c: Call): Array {
 
 function rangeOf(c: Call): Array {
   const [from, to, step] = [0, 1, 2].map((i) => c.given(i)[0]);
-  if (step === 0) throw c.fail('counts in steps of 0');
   const { dtype } = c.x(0);
   const n = Math.max(0, Math.ceil((to - from) / step));
+  if (step === 0 || Number.isNaN(n)) throw c.fail(`counts from ${from} to ${to} in steps of ${step}`);
   return lax.add(lax.mul(lax.iota(dtype, n), c.scalar(step, c.x(0))), c.scalar(from, c.x(0)));
 }
 
