@@ -15,7 +15,7 @@ import { ShapeError, TypeError, ValueError } from '../runtime/errors.js';
 import { nearest } from '../runtime/nearest.js';
 import { checkOptions } from '../runtime/options.js';
 import { externalRange } from './external.js';
-import { originOf, type ImportedModel } from './import.js';
+import { checkMap, originOf, type ImportedModel } from './import.js';
 import type { Parameter } from './names.js';
 import { mergeLora } from './lora.js';
 import { BytesSource } from './source.js';
@@ -70,6 +70,8 @@ export function exportModel(model: ImportedModel, params: Params, path?: undefin
 export function exportModel(model: ImportedModel, params: Params, path?: string, options?: ExportOptions): Uint8Array | void {
   const { state = model.state, ...write } = checkOptions('exportModel', options, ['state', 'externalData', 'check']);
   const { model: { source, layout, proto, folder }, parameters, statistics } = originOf(model, 'exportModel');
+  checkMap(params, 'exportModel: params');
+  checkMap(state, 'exportModel: state');
   const merged = mergeLora(params);
   refuseUnknown(merged, parameters, 'params');
   refuseUnknown(state, statistics, 'the state');
@@ -142,6 +144,7 @@ export function exportFunction(f: (params: any, inputs: any) => any, params: unk
 export function exportFunction(f: (params: any, inputs: any) => any, params: unknown, inputs: InputTree, path?: string, options?: ExportFunctionOptions): Uint8Array | void {
   const { batchDim, metadata = {}, ...write } = checkOptions('exportFunction', options, ['batchDim', 'metadata', 'externalData', 'check']);
   if (typeof f !== 'function') throw new TypeError(`exportFunction: the first argument must be a function (params, inputs), got ${typeof f}.`);
+  if (typeof inputs !== 'object' || inputs === null || isArray(inputs)) throw new TypeError(`exportFunction: the third argument must be example inputs by name, { name: array }, got ${inputs === null ? 'null' : isArray(inputs) ? String(inputs) : typeof inputs}.`);
   const [leaves, def] = tree.flatten(params);
   const arrays = leaves.map((x) => expectConcrete(toArrayLeaf(x, 'exportFunction: params'), 'exportFunction: params'));
   const names = pathsOf(params);
@@ -152,8 +155,11 @@ export function exportFunction(f: (params: any, inputs: any) => any, params: unk
     const avals = examples.map(({ aval: a }) => (open !== null && a.shape.length && a.shape[0] === size ? aval([symbolicDim(open), ...a.shape.slice(1)], a.dtype) : aval(a.shape, a.dtype)));
     const closed = trace((...xs) => {
       const result = f(tree.unflatten(def, xs.slice(0, arrays.length)), Object.fromEntries(examples.map((e, i) => [e.name, xs[arrays.length + i]])));
+      if (typeof result !== 'object' || result === null || typeof (result as PromiseLike<unknown>).then === 'function' || Object.keys(result).length === 0) throw new TypeError(`exportFunction: the function must return an array or arrays by name, got ${result === null ? 'null' : typeof result !== 'object' ? typeof result : 'then' in result ? 'a promise' : 'nothing'}.`);
       const entries: [string, unknown][] = isArray(result) ? [['output', result]] : Object.entries(result as object);
       outNames = entries.map(([name]) => name);
+      const twice = outNames.find((name) => Object.hasOwn(inputs, name) || names.includes(name));
+      if (twice !== undefined) throw new ValueError(`exportFunction: the output '${twice}' has the name of an input or parameter; return it under another.`);
       return entries.map(([name, x]) => toArrayLeaf(x, `exportFunction: the output '${name}'`));
     }, [...arrays.map((x) => aval(x.shape, x.dtype)), ...avals]);
     return { closed, avals };

@@ -136,6 +136,7 @@ const FOLD: Readonly<Record<string, Fold>> = {
   ConstantOfShape: (c, [shape]) => {
     const to = numbers(shape);
     if (!to || plainSize(to) > MOST_KNOWN) return null;
+    if (to.some((d) => !(d >= 0))) throw c.fail(`makes an array of the shape [${to}]`);
     const fill = c.tensor('value');
     const known = fill instanceof Known ? fill : new Known(c.run.float, [1], [0]);
     return new Known(known.dtype, to, globalThis.Array(plainSize(to)).fill(known.values[0]));

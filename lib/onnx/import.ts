@@ -106,6 +106,11 @@ function namesOf({ graph }: Model): Map<string, string> {
   return names;
 }
 
+/** A map by modules, whatever it holds. */
+export function checkMap(map: unknown, where: string): void {
+  if (typeof map !== 'object' || map === null || isArray(map) || globalThis.Array.isArray(map)) throw new TypeError(`${where} must be a map of modules, { module: { name: array } }, got ${map === null ? 'null' : isArray(map) ? formatAval(map as NDArray) : globalThis.Array.isArray(map) ? 'a list' : typeof map}.`);
+}
+
 /** What a map holds under two names; a sentence with the nearest module where it is missing. */
 function lookUp(map: Params | State, { module, name, tensor }: Parameter, where: string): Array {
   const bundle = Object.hasOwn(map, module) ? map[module] : undefined;
@@ -135,7 +140,11 @@ function inputArray(port: Port, given: unknown): Value {
 
 interface Bound { readonly declared: Port['dtype']; readonly x: Value }
 
-const listOf = (x: string | readonly string[]): readonly string[] => (typeof x === 'string' ? [x] : x);
+function listOf(x: string | readonly string[], where: string): readonly string[] {
+  const list = typeof x === 'string' ? [x] : x;
+  if (!globalThis.Array.isArray(list) || list.length === 0 || list.some((name) => typeof name !== 'string')) throw new TypeError(`${where} must be the name of a tensor or a node, or a list of such names, got ${x === null ? 'null' : globalThis.Array.isArray(x) && x.length === 0 ? 'an empty list' : typeof x}.`);
+  return list;
+}
 const APPLY_OPTIONS = ['state', 'rng', 'training', 'until'] as const;
 
 /**
@@ -160,7 +169,7 @@ export function importModel(from: string | Uint8Array, options?: ImportOptions):
     if (tensor === undefined) throw new ValueError(`${where}: ${model.source.name} has no tensor or node '${name}'; the nearest is '${nearest(name, names.keys())}'.`);
     return tensor;
   });
-  const ends = until === undefined ? graph.outputs.map((o) => o.name) : resolve(listOf(until), 'importModel: until');
+  const ends = until === undefined ? graph.outputs.map((o) => o.name) : resolve(listOf(until, 'importModel: until'), 'importModel: until');
   const whole = planOf(graph, ends);
   const refused = unsupportedIn(whole.map((s) => s.node));
   if (refused.length) throw new UnsupportedOperators(`${model.source.name} has ${refused.length === 1 ? 'a node' : `${refused.length} nodes`} that cannot be imported`, refused);
@@ -187,7 +196,10 @@ export function importModel(from: string | Uint8Array, options?: ImportOptions):
 
   const apply = (given: Params, inputs: Inputs, applyOptions?: ApplyOptions): any => {
     const { state: start = state, rng = null, training = false, until: stop } = checkOptions('apply', applyOptions, APPLY_OPTIONS);
-    const wanted = stop === undefined ? ends : resolve(listOf(stop), 'apply: until');
+    checkMap(given, 'apply: the first argument, params,');
+    checkMap(start, 'apply: state');
+    if (typeof training !== 'boolean') throw new TypeError(`apply: training must be true or false, got ${typeof training}.`);
+    const wanted = stop === undefined ? ends : resolve(listOf(stop, 'apply: until'), 'apply: until');
     const key = JSON.stringify(wanted);
     if (!plans.has(key)) {
       const plan = planOf(graph, wanted);
@@ -219,7 +231,7 @@ export function importModel(from: string | Uint8Array, options?: ImportOptions):
       if (!v) throw new FileFormatError(`${model.source.name} does not make '${name}'.`);
       return plain(v);
     };
-    const asked = stop === undefined ? ends : listOf(stop);
+    const asked = stop === undefined ? ends : listOf(stop, 'apply: until');
     const result = asked.length === 1 ? value(wanted[0]) : record(asked.map((name, i) => [name, value(wanted[i])] as const));
     if (!training) return result;
     return [result, record(Object.keys(start).map((module) => [module, record(Object.keys(start[module]).map((name) => {
@@ -246,7 +258,7 @@ function* bindInputs(ports: readonly Port[], inputs: Inputs, needed: ReadonlySet
     if (needed.has(port.name)) yield [port, inputArray(port, inputs)];
     return;
   }
-  if (typeof inputs !== 'object' || inputs === null) throw new TypeError(`apply: the second argument is the input, an array, or the inputs by name, got ${inputs === null ? 'null' : typeof inputs}.`);
+  if (typeof inputs !== 'object' || inputs === null || globalThis.Array.isArray(inputs)) throw new TypeError(`apply: the second argument is the input, an array, or the inputs by name, got ${inputs === null ? 'null' : globalThis.Array.isArray(inputs) ? 'a list; make an array of it with jnp.array' : typeof inputs}.`);
   for (const name of Object.keys(inputs)) {
     if (!ports.some((p) => p.name === name)) throw new ValueError(`apply: the model has no input '${name}'; the inputs are ${ports.map((p) => `'${p.name}'`).join(', ') || 'none'}.`);
   }

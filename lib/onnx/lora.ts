@@ -61,6 +61,7 @@ export function lora(params: Params, options: LoraOptions): Lora {
   const out = copyOf(params);
   chosen.forEach(([module, name, w], i) => {
     const [rows, columns] = w.shape;
+    if (rank > Math.min(rows, columns)) throw new ValueError(`lora: rank ${rank} is more than '${module}', '${name}' (${String(w)}) can have, which is ${Math.min(rows, columns)}.`);
     if (name + A in out[module]) throw new ValueError(`lora: '${module}', '${name}' has an adapter already; merge it first with mergeLora.`);
     out[module][name + A] = random.normal(random.foldIn(rng, i), [rows, rank]).mul(1 / Math.sqrt(rows)).astype(w.dtype);
     out[module][name + B] = jnp.zeros([rank, columns], { dtype: w.dtype });

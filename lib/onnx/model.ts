@@ -19,6 +19,9 @@ export interface Model {
   readonly opsets: ReadonlyMap<string, number>;
 }
 
+/** What stands in place of a file that was not fetched. */
+const LFS = 'version https://git-lfs';
+
 /** Versions of ONNX's own operator set that are read. */
 export const OPSETS = { least: 7, most: 28 } as const;
 /** More nodes than this come from no model's functions, but from functions that call functions that call functions: those that are read, and those that they stand for. */
@@ -114,7 +117,9 @@ class Functions {
  * @throws FileFormatError where it is none, damaged, or says what is not so
  */
 export function readModel(from: string | Uint8Array, folder?: string): Model {
-  if (typeof from !== 'string' && !(from instanceof Uint8Array)) throw new TypeError(`importModel: expected the path of a model or its bytes, got ${from === null ? 'null' : typeof from}.`);
+  if (typeof from !== 'string' && !(from instanceof Uint8Array)) throw new TypeError(`importModel: expected the path of a model or its bytes, got ${from === null ? 'null' : typeof from === 'object' ? `an instance of ${(from as object).constructor?.name}` : typeof from}.`);
+  if (from === '') throw new TypeError('importModel: expected the path of a model or its bytes, got an empty text.');
+  if (folder !== undefined && typeof folder !== 'string') throw new TypeError(`importModel: folder must be a path, got ${folder === null ? 'null' : typeof folder}.`);
   const source = typeof from === 'string' ? new FileSource(from, false, basename(from)) : new BytesSource(from);
   const files = new Folder(folder ?? (typeof from === 'string' ? dirname(from) : null));
   try {
@@ -128,6 +133,7 @@ export function readModel(from: string | Uint8Array, folder?: string): Model {
 }
 
 function read(source: Source, folder: Folder): Model {
+  if (Buffer.from(source.read(0, Math.min(LFS.length, source.size))).toString('latin1') === LFS) throw new FileFormatError(`${source.name} only points to a model that is kept by Git LFS; fetch it with \`git lfs pull\`.`);
   const layout = layoutOf(source);
   const proto = decode(source, layout);
   if (proto.graph?.initializer.length !== layout.initializers.length) throw new FileFormatError(`${source.name} is no ONNX model, or a damaged one: its fields can be read in two ways.`);

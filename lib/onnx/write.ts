@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import type { NodeProto, TensorProto } from 'onnx-buf';
 import { messages } from '../lowering/model.js';
 import { engine } from '../runtime/engines.js';
-import { ValueError } from '../runtime/errors.js';
+import { HokkuError, TypeError, ValueError } from '../runtime/errors.js';
 import { writeFully } from '../training/atomic-file.js';
 import type { Source } from './source.js';
 import { GRAPH_INITIALIZER, GRAPH_NODE, MODEL_GRAPH, TENSOR_RAW, header, type Field, type Layout, type Piece } from './wire.js';
@@ -124,7 +124,18 @@ function writeParts(path: string, parts: readonly Part[]): void {
 export function checkByEngine(model: string | Uint8Array): void { engine('onnxruntime').createSession(model, { graphOptimizationLevel: 0 }).dispose(); }
 
 /** Writes the model, and what it holds in a file beside it; files that are there already are replaced only if all went well. */
-export function writeModel(recipe: Recipe, path: string, { externalData, check = true }: WriteOptions): void {
+export function writeModel(recipe: Recipe, path: string, options: WriteOptions): void {
+  if (typeof path !== 'string' || path === '') throw new TypeError(`exportModel: the path must be a text, got ${path === '' ? 'an empty one' : path === null ? 'null' : typeof path}.`);
+  try {
+    write(recipe, path, options);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (error instanceof HokkuError || !code) throw error;
+    throw new ValueError(`exportModel: '${path}' cannot be written (${code}): ${code === 'EISDIR' ? 'it is a folder' : (error as Error).message}.`, 'WRITE', { cause: error });
+  }
+}
+
+function write(recipe: Recipe, path: string, { externalData, check = true }: WriteOptions): void {
   const location = `${basename(path)}.data`;
   const plain = externalData === true ? null : assemble(recipe, null);
   const outside = externalData === true || (externalData === undefined && total(plain!.model) > MOST_BYTES);

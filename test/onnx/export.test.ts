@@ -82,6 +82,21 @@ describe('exportModel', () => {
     expect(thrown(() => exportModel(model, { fcc: { weight: jnp.zeros([5, 16]) } })).message).to.match(/'fcc', 'weight'.*nearest.*'fc\/weight'/);
     expect(thrown(() => exportModel(model, { fc: { weight: jnp.zeros([4, 16]) } })).message).to.match(/f32\[5,16\].*f32\[4,16\]/);
     expect(thrown(() => exportModel({} as never, {})).message).to.match(/importModel/);
+    expect(thrown(() => exportModel(model, null as never)).message).to.match(/params must be a map of modules.*got null/);
+    expect(thrown(() => exportModel(model, {}, folder)).message).to.match(/cannot be written \(EISDIR\): it is a folder/);
+    expect(thrown(() => exportModel(model, {}, 7 as never)).message).to.match(/path must be a text, got number/);
+    expect(readdirSync(folder)).to.deep.equal([]);
+  });
+
+  it('refuses functions that make no outputs, or two things of one name', () => {
+    const x = jnp.zeros([2]);
+    const refused = (f: (p: any, i: any) => unknown, pattern: RegExp): void => { expect(thrown(() => exportFunction(f as never, { w: x }, { x })).message).to.match(pattern); };
+    refused(() => 3, /must return an array or arrays by name, got number/);
+    refused(() => undefined, /got undefined/);
+    refused(async () => x, /got a promise/);
+    refused(() => ({}), /got nothing/);
+    refused((_p, i) => ({ x: i.x.add(1) }), /the output 'x' has the name of an input or parameter/);
+    expect(thrown(() => exportFunction((_p: any, i: any) => i, {}, x as never)).message).to.match(/example inputs by name.*got f32\[2\]/);
   });
 
   it('a function as a new model, with an open batch', async () => {

@@ -29,6 +29,10 @@ describe('reading a model', () => {
     expect(thrown(() => importModel(7 as never)).message).to.match(/path of a model or its bytes, got number/);
     refused(join(FOLDER, 'nothing.onnx'), /nothing.onnx: there is no such file/);
     refused(FOLDER, /a folder/);
+    refused(new TextEncoder().encode('version https://git-lfs.github.com/spec/v1\noid sha256:0\n'), /only points to a model that is kept by Git LFS; fetch it with `git lfs pull`/);
+    expect(thrown(() => importModel('')).message).to.match(/got an empty text/);
+    expect(thrown(() => importModel(new ArrayBuffer(4) as never)).message).to.match(/got an instance of ArrayBuffer/);
+    expect(thrown(() => importModel(whole, { folder: 7 as never })).message).to.match(/folder must be a path, got number/);
   });
 
   it('refuses graphs that cannot be', () => {
@@ -90,6 +94,14 @@ describe('reading a model', () => {
     expect(thrown(() => m.apply(m.params, jnp.zeros([2], { dtype: 'int32' }))).message).to.match(/'x' is float32, but i32\[2\]/);
     expect(thrown(() => m.apply(m.params, jnp.zeros([2]), { until: 'yy' })).message).to.match(/no tensor or node 'yy'; the nearest is 'y'/);
     expect(thrown(() => m.apply(m.params, jnp.zeros([2]), { trainning: true } as never)).message).to.match(/did you mean 'training'/);
+    const x = jnp.zeros([2]);
+    expect(thrown(() => m.apply(null as never, x)).message).to.match(/params, must be a map of modules.*got null/);
+    expect(thrown(() => m.apply(x as never, x)).message).to.match(/params, must be a map of modules.*got f32\[2\]/);
+    expect(thrown(() => m.apply(m.params, x, { state: null as never })).message).to.match(/state must be a map of modules.*got null/);
+    expect(thrown(() => m.apply(m.params, x, { until: 7 as never })).message).to.match(/until must be the name of a tensor or a node, or a list of such names, got number/);
+    expect(thrown(() => m.apply(m.params, x, { until: [] })).message).to.match(/got an empty list/);
+    expect(thrown(() => m.apply(m.params, x, { training: 1 as never } as never)).message).to.match(/training must be true or false/);
+    expect(thrown(() => m.apply(m.params, [1, 2] as never)).message).to.match(/got a list; make an array of it with jnp.array/);
     expect(thrown(() => importModel(scale(tensor('layer.weight', 'float32', [2], [2, 3])), { trainable: 'nothing*' })).message).to.match(/pattern 'nothing\*' matches none of the parameters/);
   });
 });

@@ -140,6 +140,7 @@ function splitToSequence(c: Call): Sequence {
 
 function concatFromSequence(c: Call): Array {
   const xs = arrays(c.sequence(0).items);
+  if (xs.length === 0) throw c.fail('joins a sequence of nothing');
   return c.int('new_axis', 0) ? lax.stack(xs, { axis: c.int('axis', 0) }) : lax.concatenate(xs, canonicalAxis(c.int('axis', 0), xs[0].ndim, c.where));
 }
 
@@ -147,7 +148,7 @@ export const CONTROL: Operators = {
   If: { run: branch }, Loop: { run: loop, statics: [0, 1] }, Scan: { run: scan, refuses: (node) => (node.version < 9 ? 'its form before version 9 is not supported' : undefined) },
   SequenceMap: sequenceMap,
   SequenceConstruct: (c) => new Sequence(c.inputs.map((_, i) => c.value(i))), SequenceEmpty: () => new Sequence([]),
-  SequenceAt: (c) => { const { items } = c.sequence(0); return items[place(c, items.length, 1)]; },
+  SequenceAt: (c) => { const { items } = c.sequence(0); const at = place(c, items.length, 1); if (!(at in items)) throw c.fail(`takes number ${at} of a sequence of ${items.length}`); return items[at]; },
   SequenceInsert: (c) => { const items = [...c.sequence(0).items]; items.splice(c.has(2) ? place(c, items.length, 2) : items.length, 0, c.value(1)); return new Sequence(items); },
   SequenceErase: (c) => { const items = [...c.sequence(0).items]; items.splice(c.has(1) ? place(c, items.length, 1) : items.length - 1, 1); return new Sequence(items); },
   SequenceLength: (c) => new Known('int64', [], [c.sequence(0).items.length]),

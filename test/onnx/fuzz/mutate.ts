@@ -1,5 +1,5 @@
 /** Mutants of a model: of its bytes, and of what they say. */
-import { clone, create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { create, fromBinary, toBinary, type DescMessage, type MessageShape } from '@bufbuild/protobuf';
 import { AttributeProtoSchema, AttributeProto_AttributeType as T, FunctionProtoSchema, GraphProtoSchema, ModelProtoSchema, NodeProtoSchema, type AttributeProto, type GraphProto, type ModelProto, type NodeProto, type TensorProto } from 'onnx-buf';
 import { domains, operatorNames } from '../../../lib/onnx/operators/index.js';
 import { graph, node, port, tensor } from '../build.js';
@@ -12,6 +12,9 @@ const TEXTS = ['', 'constant', 'reflect', 'nearest', 'linear', 'cubic', 'SAME_UP
 const ATTRIBUTES = ['axis', 'axes', 'perm', 'to', 'keepdims', 'kernel_shape', 'pads', 'strides', 'dilations', 'group', 'mode', 'value', 'hidden_size', 'direction', 'num_heads', 'alpha', 'epsilon', 'blocksize', 'equation', 'body', 'then_branch', 'ceil_mode', 'auto_pad', 'split', 'num_outputs', 'allowzero', 'batch_dims', 'exclusive', 'block_size', 'output_shape', 'output_padding', 'num_scan_inputs', 'sizes', 'layout', 'noop_with_empty_axes', 'start', 'end', 'training_mode', 'seed', 'transA', 'k'];
 /** Where external data may be said to lie; the fuzzer's folder has all of these, and a secret outside. */
 export const PLACES = ['w.bin', '../secret.bin', '/etc/passwd', 'link.bin', 'hard.bin', 'up/secret.bin', 'folder', './w.bin', 'folder/../w.bin', '..\\secret.bin', 'C:\\w.bin', '', '\0', 'w.bin\0', 'missing.bin', '.', '..', '/dev/zero', '/proc/self/mem', 'fifo'];
+
+/** Of messages that are no longer valid, too. */
+const copyOf = <S extends DescMessage>(schema: S, m: MessageShape<S>): MessageShape<S> => fromBinary(schema, toBinary(schema, m));
 
 type Change = (m: ModelProto, d: Draw) => void;
 
@@ -34,7 +37,7 @@ function attribute(d: Draw, m: ModelProto): AttributeProto {
   return create(AttributeProtoSchema, {
     name, type, ...(type === T.INT && { i: d.of(SIZES) }), ...(type === T.INTS && { ints: Array.from({ length: d.below(6) }, () => d.of(SIZES)) }), ...(type === T.FLOAT && { f: d.of(NUMBERS) }),
     ...(type === T.FLOATS && { floats: Array.from({ length: d.below(5) }, () => d.of(NUMBERS)) }), ...(type === T.STRING && { s: new TextEncoder().encode(d.of(TEXTS)) }),
-    ...(type === T.TENSOR && initializers.length && { t: d.of(initializers) }), ...(type === T.GRAPH && { g: clone(GraphProtoSchema, m.graph!) }),
+    ...(type === T.TENSOR && initializers.length && { t: d.of(initializers) }), ...(type === T.GRAPH && { g: copyOf(GraphProtoSchema, m.graph!) }),
   } as never);
 }
 
@@ -82,7 +85,7 @@ export const CHANGES: Readonly<Record<string, Change>> = {
   ports: (m, d) => { const g = someGraph(m, d); const list = d.chance(0.5) ? g.input : g.output; if (d.chance(0.5)) list.splice(d.below(list.length + 1), 1); else list.push(port(d.of(valuesOf(g).concat(NAMES)))); },
   noType: (m) => { for (const v of m.graph!.input) v.type = undefined; },
   dropNode: (m, d) => { const g = someGraph(m, d); g.node.splice(d.below(g.node.length + 1), 1); },
-  doubleNode: (m, d) => { const g = someGraph(m, d); if (g.node.length) g.node.splice(d.below(g.node.length), 0, clone(NodeProtoSchema, d.of(nodesOf(m)))); },
+  doubleNode: (m, d) => { const g = someGraph(m, d); if (g.node.length) g.node.splice(d.below(g.node.length), 0, copyOf(NodeProtoSchema, d.of(nodesOf(m)))); },
   orderNodes: (m, d) => { const g = someGraph(m, d); const at = d.below(g.node.length + 1); g.node = [...g.node.slice(at), ...g.node.slice(0, at)]; },
   longChain: (m, d) => { const g = m.graph!; const [out] = g.output; if (!out) return; let from = out.name; for (let k = d.of([20, 100]); k > 0; k--) { g.node.push(node('Neg', [from], [`chain${k}`])); from = `chain${k}`; } out.name = from; },
   dropInitializer: (m, d) => { const g = someGraph(m, d); g.initializer.splice(d.below(g.initializer.length + 1), 1); },
