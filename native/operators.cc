@@ -8,6 +8,7 @@
 #include "operators/product.h"
 #include "operators/qr.h"
 #include "operators/random.h"
+#include "operators/segment_sum.h"
 
 namespace hokku {
 namespace {
@@ -75,8 +76,8 @@ struct Operators {
     ((which & bit ? check(api->CustomOpDomain_Add(domain, new Operator<Ops>(api))) : void(), bit <<= 1), ...);
   }
 };
-using All = Operators<CallbackOp, FusedOp, RandomBitsOp, RandomSplitOp, RandomFoldInOp, QrOp, ProductOp, CholeskyOp, TriangularSolveOp, LuOp, PermutationOp, LuSolveOp,
-                      DeterminantOp, CofactorsOp, EighOp, EigvalshOp, SvdOp, SvdvalsOp, PinvOp>;
+using All = Operators<CallbackOp, FusedOp, RandomBitsOp, RandomSplitOp, RandomFoldInOp, QrOp, ProductOp, SegmentSumOp,
+                      CholeskyOp, TriangularSolveOp, LuOp, PermutationOp, LuSolveOp, DeterminantOp, CofactorsOp, EighOp, EigvalshOp, SvdOp, SvdvalsOp, PinvOp>;
 
 }  // namespace
 

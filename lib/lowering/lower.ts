@@ -7,6 +7,7 @@ import { inlineCalls } from '../jax/programs.js';
 import { encodeFused, isLiteral, planFusion, type InPlace } from './fusion.js';
 import type { Graph } from './graph.js';
 import { gatherProducts } from './products.js';
+import { gatherSegmentSums } from './segments.js';
 
 export interface Lowered {
   /** The graph's name of every output, in the program's order; null where the value is written in place. */
@@ -83,14 +84,15 @@ const NOT_STANDARD = new Set(['atan2', 'bitcast_convert_type', 'nextafter']);
 
 /** Adds a program to a graph whose inputs are declared and named already. */
 export function lowerProgram(graph: Graph, program: Jaxpr, inputNames: readonly string[], wanted: InPlace = new Map()): Lowered {
-  const jaxpr = inlineCalls(program);
+  const plain = inlineCalls(program);
+  const jaxpr = graph.fused ? gatherProducts(gatherSegmentSums(plain)) : plain;
   const lowering = new Lowering(graph);
   jaxpr.inputs.forEach((v, i) => lowering.bind(v, inputNames[i]));
   if (!graph.fused) {
     jaxpr.equations.forEach((e) => lowering.equation(e));
     return { outputs: jaxpr.outputs.map((a) => lowering.name(a)), inPlace: new Map(), token: null };
   }
-  const { steps, inPlace } = planFusion(gatherProducts(jaxpr), wanted);
+  const { steps, inPlace } = planFusion(jaxpr, wanted);
   let token: string | null = null;
   for (const step of steps) {
     if (step.kind === 'equation') { lowering.equation(step.equation); continue; }

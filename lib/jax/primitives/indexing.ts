@@ -7,6 +7,7 @@ import { ShapeError } from '../../runtime/errors.js';
 import { add, bitwiseAnd, ge, lt, max, min, mul, select, sub } from './arithmetic.js';
 import { stopGradientP } from './convert.js';
 import { primitive, requireSameDType, type Primitive } from './primitive.js';
+import { scatter } from './scatter.js';
 import { expandTo, inFront, moveAxis, reshape, transpose } from './shape.js';
 
 const zerosLike = (x: NDArray): NDArray => expandTo(new Scalar(0, x.dtype, false), x.shape);
@@ -37,10 +38,12 @@ interface GatherParams {
   /** Indices may be any: negative ones count from the end, those out of range read the nearest element and pass no derivative. */
   readonly clamp?: true;
 }
+/** Negative indices count from the end. */
+const counted = (i: NDArray, n: number): NDArray => select(lt(i, 0), add(i, n), i);
 /** Where indices of `clamp` lead, and which of them were in range. */
 function clamped(i: NDArray, n: number): [NDArray, NDArray] {
-  const counted = select(lt(i, 0), add(i, n), i);
-  return [min(max(counted, 0), sub(n, 1)), bitwiseAnd(ge(counted, 0), lt(counted, n))];
+  const at = counted(i, n);
+  return [min(max(at, 0), sub(n, 1)), bitwiseAnd(ge(at, 0), lt(at, n))];
 }
 /** The indices' mask beside a gathered array. */
 const beside = (mask: NDArray, rank: number, axis: number): NDArray => reshape(mask, [...globalThis.Array(axis).fill(1), ...mask.shape, ...globalThis.Array(rank - axis - mask.ndim).fill(1)]);
@@ -51,19 +54,17 @@ export const gatherP: Primitive<GatherParams> = primitive({
   shape: ([a, i], { axis }) => [withShape(a, [...a.shape.slice(0, axis), ...i.shape, ...a.shape.slice(axis + 1)])],
   vjp: (inputs, params, needed) => ({
     outputs: bind(gatherP, inputs, params),
-    pullback: ([given]) => {
-      if (!given || !needed[0]) return [null, null];
+    pullback: ([ct]) => {
+      if (!ct || !needed[0]) return [null, null];
       const [x] = inputs;
       const { axis } = params;
-      let [ct, indices] = [given, inputs[1]];
-      if (params.clamp) {
-        const [at, valid] = clamped(indices, x.shape[axis]);
-        [ct, indices] = [select(beside(valid, ct.ndim, axis), ct, new Scalar(0, ct.dtype, false)), at];
-      }
-      // The gathered axes go to the front, where scatterAdd works.
+      const indices = inputs[1];
+      // The gathered axes go to the front, where scatters work.
       const rank = indices.ndim;
       const order = [...[...globalThis.Array(rank).keys()].map((k) => axis + k), ...[...ct.shape.keys()].filter((k) => k < axis || k >= axis + rank)];
-      return [moveAxis(scatterAdd(zerosLike(moveAxis(x, axis, 0)), indices, transpose(ct, order)), 0, axis), null];
+      const [into, updates] = [zerosLike(moveAxis(x, axis, 0)), transpose(ct, order)];
+      const sum = params.clamp ? scatter(into, counted(indices, x.shape[axis]), updates, 'add') : scatterAdd(into, indices, updates);
+      return [moveAxis(sum, 0, axis), null];
     },
   }),
   batch: ([x, indices], [i, j], { axis, clamp }) => {
