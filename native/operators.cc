@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "operators/callback.h"
+#include "operators/convolution.h"
 #include "operators/fused.h"
 #include "operators/linalg.h"
 #include "operators/product.h"
@@ -76,7 +77,7 @@ struct Operators {
     ((which & bit ? check(api->CustomOpDomain_Add(domain, new Operator<Ops>(api))) : void(), bit <<= 1), ...);
   }
 };
-using All = Operators<CallbackOp, FusedOp, RandomBitsOp, RandomSplitOp, RandomFoldInOp, QrOp, ProductOp, SegmentSumOp,
+using All = Operators<CallbackOp, FusedOp, RandomBitsOp, RandomSplitOp, RandomFoldInOp, QrOp, ProductOp, SegmentSumOp, ConvOp, ConvKernelGradientOp,
                       CholeskyOp, TriangularSolveOp, LuOp, PermutationOp, LuSolveOp, DeterminantOp, CofactorsOp, EighOp, EigvalshOp, SvdOp, SvdvalsOp, PinvOp>;
 
 }  // namespace

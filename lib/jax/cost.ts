@@ -40,6 +40,7 @@ export function flopsOf({ primitive: { name }, inputs, params, outputs }: Equati
   if (name === 'dot_general') return 2 * made * dims.size((params as DotParams).contract[0].map((i) => inputs[0].aval.shape[i]));
   // Each element of the result, or of the input where it is the mirror image, meets what the kernel holds for one feature.
   if (name === 'conv_general_dilated') return 2 * size(params.mirrored ? inputs[0] : outputs[0]) * (size(inputs[1]) / Math.max(1, inputs[1].aval.shape[0]));
+  if (name === 'conv_kernel_gradient') return 2 * size(inputs[1]) * (made / Math.max(1, params.kernel[0]));
   if (name.startsWith('reduce_window')) return made * dims.size(params.window);
   return name.startsWith('reduce_') ? size(inputs[0]) : made;
 }

@@ -89,7 +89,8 @@ function small({ equations }: Jaxpr): boolean {
     if (inside.length || !out) return inside.every(small);
     const size = dims.size(out.aval.shape);
     const inner = primitive.name === 'dot_general' ? dims.size((params as DotParams).contract[0].map((i) => inputs[0].aval.shape[i]))
-      : primitive.name === 'conv_general_dilated' ? dims.size(inputs[1].aval.shape.slice(1)) : 16;
+      : primitive.name === 'conv_general_dilated' ? dims.size(inputs[1].aval.shape.slice(1))
+        : primitive.name === 'conv_kernel_gradient' ? dims.size([inputs[1].aval.shape[0], ...inputs[1].aval.shape.slice(2)]) : 16;
     return typeof size === 'number' && typeof inner === 'number' && size * inner <= 2 ** 20;
   });
 }

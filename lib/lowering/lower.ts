@@ -4,6 +4,7 @@ import type { Atom, Equation, Jaxpr, Literal, Var } from '../jax/core.js';
 import type { DType } from '../runtime/dtypes.js';
 import { TYPED_ARRAYS, decodeAt, encode } from '../runtime/elements.js';
 import { inlineCalls } from '../jax/programs.js';
+import { placeChannelsLast } from './convolutions.js';
 import { encodeFused, isLiteral, planFusion, type InPlace } from './fusion.js';
 import type { Graph } from './graph.js';
 import { gatherProducts } from './products.js';
@@ -85,7 +86,7 @@ const NOT_STANDARD = new Set(['atan2', 'bitcast_convert_type', 'nextafter']);
 /** Adds a program to a graph whose inputs are declared and named already. */
 export function lowerProgram(graph: Graph, program: Jaxpr, inputNames: readonly string[], wanted: InPlace = new Map()): Lowered {
   const plain = inlineCalls(program);
-  const jaxpr = graph.fused ? gatherProducts(gatherSegmentSums(plain)) : plain;
+  const jaxpr = graph.fused ? gatherProducts(gatherSegmentSums(placeChannelsLast(plain))) : plain;
   const lowering = new Lowering(graph);
   jaxpr.inputs.forEach((v, i) => lowering.bind(v, inputNames[i]));
   if (!graph.fused) {

@@ -9,7 +9,8 @@ import { bind } from '../core.js';
 import { dims, isSymbolic, type Shape } from '../dims.js';
 import { ShapeError, TypeError } from '../../runtime/errors.js';
 import { dotGeneral } from './dot.js';
-import { primitive, requireSameDType, type Primitive, type Types } from './primitive.js';
+import { composed } from './composed.js';
+import { primitive, requireSameDType, thunks, type Primitive, type Types } from './primitive.js';
 import { concatenate, expandTo, moveAxis, pad, padP, reduceSum, reshape, slice, transpose } from './shape.js';
 
 export interface ConvParams {
@@ -51,12 +52,9 @@ function positions(kernel: readonly number[]): number[][] {
 /** About how many elements of copied slices are held at a time. */
 const CHUNK = 2 ** 25;
 
-/**
- * The cotangent of an unmirrored kernel: for every position in it, the product of what it sees with the cotangent,
- * summed over examples and space. Slices side by side and one batched product are faster than a convolution of transposes.
- */
-function kernelGradient(x: NDArray, ct: NDArray, w: Shape, p: ConvParams): NDArray {
-  const { groups: g } = p;
+/** As slices side by side and one batched product, which are faster than a convolution of transposes. */
+function kernelGradientAsProduct(x: NDArray, ct: NDArray, p: KernelGradientParams): NDArray {
+  const { groups: g, kernel: w } = p;
   const [n, c] = x.shape;
   const space = ct.shape.slice(2);
   const kernel = w.slice(2);
@@ -84,6 +82,49 @@ function kernelGradient(x: NDArray, ct: NDArray, w: Shape, p: ConvParams): NDArr
   }
   return reshape(transpose(concatenate(parts, 2), [0, 3, 1, 2]), w);
 }
+
+export interface KernelGradientParams extends ConvParams {
+  /** The kernel's shape. */
+  readonly kernel: Shape;
+}
+
+/**
+ * The cotangent of an unmirrored kernel from the image and the cotangent of the result: for every position in it, the product of
+ * what it sees with the cotangent, summed over examples and space.
+ */
+export const kernelGradientP: Primitive<KernelGradientParams> = primitive({
+  name: 'conv_kernel_gradient',
+  shape: ([x], { kernel }) => [aval(kernel, x.dtype)],
+  vjp: thunks(() => kernelGradientP, (cw, [x, ct], _outputs, { kernel, ...p }) => [
+    () => conv(ct, cw, transposed(p, x.shape, kernel, ct.shape)),
+    () => conv(x, cw, p),
+  ]),
+  batch: ([x, ct], [i, j], { kernel, ...p }) => {
+    const { groups: g } = p;
+    const n = i === null ? ct.shape[j!] : x.shape[i];
+    if (isSymbolic(n)) throw new ShapeError(`convGeneralDilated: the gradient of a kernel for each example needs a fixed number of examples, but vmap maps over the open dimension '${String(n)}'; give that axis a number.`);
+    const [o, c, ...space] = kernel;
+    /** [examples, groups, batch, channels of a group, …space], and the channels as one axis. */
+    const beside = (y: NDArray, axis: number): NDArray => {
+      const front = moveAxis(moveAxis(y, axis, 0), 0, 1);
+      const [m, , all, ...rest] = front.shape;
+      return reshape(moveAxis(reshape(front, [m, n, g, all / g, ...rest]), 1, 2), [m, n * all, ...rest]);
+    };
+    if (j === null) {
+      const out = kernelGradient(beside(x, i!), ct, [o, n * c, ...space], p);
+      return [[moveAxis(reshape(out, [o, n, c, ...space]), 1, 0)], [0]];
+    }
+    if (i === null) {
+      const out = kernelGradient(x, beside(ct, j), [n * o, c, ...space], p);
+      return [[reshape(moveAxis(reshape(out, [g, n, o / g, c, ...space]), 1, 0), [n, o, c, ...space])], [0]];
+    }
+    const all = { ...p, groups: g * n };
+    const out = kernelGradient(beside(x, i), beside(ct, j), [n * o, c, ...space], all);
+    return [[reshape(moveAxis(reshape(out, [g, n, o / g, c, ...space]), 1, 0), [n, o, c, ...space])], [0]];
+  },
+  lower: (g, inputs, params, types) => [composed((x, ct) => kernelGradientAsProduct(x, ct, params))(g, inputs, params, types)],
+});
+const kernelGradient = (x: NDArray, ct: NDArray, kernel: Shape, p: ConvParams): NDArray => bind(kernelGradientP, [x, ct], { ...plain(p), kernel: [...kernel] })[0];
 
 export const convP: Primitive<ConvParams> = primitive({
   name: 'conv_general_dilated',

@@ -1,0 +1,359 @@
+#include "convolution.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <vector>
+
+#include "scratch.h"
+#include "targets.h"
+
+namespace hokku {
+namespace {
+
+struct Vec {
+  static constexpr size_t kLanes = 4, kRows = 4;
+  float v[kLanes];
+
+  template <class F>
+  static Vec each(F f) {
+    Vec out;
+    for (size_t i = 0; i < kLanes; i++) out.v[i] = f(i);
+    return out;
+  }
+  static Vec splat(float x) { return {{x, x, x, x}}; }
+  static Vec load(const float* p) { return {{p[0], p[1], p[2], p[3]}}; }
+  static Vec load(const float* p, size_t n) { return each([&](size_t i) { return i < n ? p[i] : 0; }); }
+  static Vec fma(Vec x, Vec y, Vec z) { return each([&](size_t i) { return x.v[i] * y.v[i] + z.v[i]; }); }
+  void store(float* p) const { std::copy_n(v, kLanes, p); }
+  void store(float* p, size_t n) const { std::copy_n(v, n, p); }
+  Vec operator+(Vec y) const { return each([&](size_t i) { return v[i] + y.v[i]; }); }
+  Vec relu() const { return each([&](size_t i) { return 0 > v[i] ? 0 : v[i]; }); }
+};
+
+#include "convolution.inc"
+
+const ConvolutionLoops& loopsOfThisMachine() {
+#ifdef HOKKU_X86_TARGETS
+  switch (detectTarget()) {
+    case Target::Avx512: return kConvolutionAvx512;
+    case Target::Avx2: return kConvolutionAvx2;
+    case Target::Base: break;
+  }
+#endif
+  return kLoops;
+}
+
+// Pixels of the result that are computed together, and floats of the image that they may see: they stay in the second-level cache.
+constexpr size_t kPixels = 256, kSeen = size_t{1} << 18;
+// At least so many tasks are made where there is enough to divide.
+constexpr size_t kTasks = 16;
+// Multiplications that are not worth a second thread.
+constexpr size_t kSmall = size_t{1} << 19;
+// Floats of sums that are kept beside each other, so that threads can share the pixels of a gradient.
+constexpr size_t kSums = size_t{1} << 20;
+
+constexpr size_t ceilDiv(size_t x, size_t y) { return (x + y - 1) / y; }
+
+Scratch& packed() {
+  thread_local Scratch kept;
+  return kept;
+}
+Scratch& seenByThread() {
+  thread_local Scratch kept;
+  return kept;
+}
+
+// Whoever is free takes the next task, since some threads are slower than others.
+template <class F>
+void share(Host& host, size_t tasks, size_t work, F&& f) {
+  if (tasks < 2 || work < kSmall) {
+    for (size_t task = 0; task < tasks; task++) f(task);
+    return;
+  }
+  std::atomic<size_t> next = 0;
+  parallelFor(host, tasks, [&](size_t) {
+    for (size_t task; (task = next.fetch_add(1, std::memory_order_relaxed)) < tasks;) f(task);
+  });
+}
+
+// What an element of the window sees: the image's element `at` for the first pixel, and on from there.
+struct Tap {
+  size_t window;
+  int64_t at;
+};
+
+// Every `step`th pixel of the result from `first` on: those that see the image's elements, and not what stands between them.
+struct Phase {
+  size_t first = 0, step = 1, count = 0, stride = 1, in = 0;
+  std::vector<Tap> taps;
+  int64_t low = 0, high = 0;
+
+  bool inside() const { return low >= 0 && static_cast<int64_t>((count - 1) * stride) + high < static_cast<int64_t>(in); }
+  // Elements that `pixels` see from the first to the last one.
+  size_t span(size_t pixels) const { return (pixels - 1) * stride + static_cast<size_t>(high - low) + 1; }
+};
+
+std::vector<Phase> phasesOf(const ConvolutionAxis& axis, bool mirrored) {
+  std::vector<Phase> phases;
+  const auto spread = static_cast<int64_t>(axis.spread);
+  for (size_t first = 0; first < std::min(axis.spread, axis.out); first++) {
+    Phase phase{first, axis.spread, ceilDiv(axis.out - first, axis.spread), axis.stride, axis.in, {}};
+    for (size_t w = 0; w < axis.window; w++) {
+      const int64_t at = static_cast<int64_t>(first + w * axis.dilation) - axis.low;
+      if (at % spread == 0) phase.taps.push_back({mirrored ? axis.window - 1 - w : w, at / spread});
+    }
+    if (!phase.taps.empty()) phase.low = phase.taps.front().at, phase.high = phase.taps.back().at;
+    phases.push_back(std::move(phase));
+  }
+  return phases;
+}
+
+// One phase of both axes. Its pixels are counted line by line, image after image.
+struct Plane {
+  const Convolution& convolution;
+  const Phase &y, &x;
+  // Whether no pixel sees beyond the image, so that it is read where it lies.
+  bool direct;
+  // Pixels of a line that is seen.
+  size_t width;
+  std::vector<size_t> taps;
+  std::vector<Run> runs;
+
+  Plane(const Convolution& c, const Phase& y_, const Phase& x_)
+      : convolution(c), y(y_), x(x_), direct(y.inside() && x.inside()), width(direct ? x.in : x.span(x.count)) {
+    for (const Tap& ty : y.taps) {
+      for (const Tap& tx : x.taps) {
+        const size_t offset = (static_cast<size_t>(ty.at - y.low) * width + static_cast<size_t>(tx.at - x.low)) * c.channels;
+        taps.push_back(offset);
+        if (!runs.empty() && runs.back().offset + runs.back().length == offset) runs.back().length += c.channels;
+        else runs.push_back({offset, c.channels});
+      }
+    }
+  }
+
+  size_t lines() const { return convolution.images * y.count; }
+  size_t depth() const { return taps.size() * (convolution.depthwise ? 1 : convolution.channels); }
+  size_t work() const { return lines() * x.count * depth() * convolution.features; }
+  // Lines that a task takes.
+  size_t block() const {
+    size_t block = std::clamp<size_t>(kPixels / x.count, 1, std::max<size_t>(1, lines() / 4));
+    while (block > 1 && ceilDiv(block, y.count) * y.span(std::min(block, y.count)) * width * convolution.channels > kSeen) block = ceilDiv(block, 2);
+    return block;
+  }
+};
+
+// What the lines `first` to `end` of a plane see, with the zeros around it, and where each of their pixels begins.
+class Seen {
+ public:
+  std::vector<const float*> from;
+
+  void look(const Plane& plane, const float* image, size_t first, size_t end) {
+    const Convolution& c = plane.convolution;
+    const Phase &y = plane.y, &x = plane.x;
+    from.clear();
+    const size_t line = plane.width * c.channels;
+    const auto each = [&](auto&& f) {
+      for (size_t l = first; l < end;) {
+        const size_t q = l % y.count, count = std::min(y.count - q, end - l);
+        f(l / y.count, q, count);
+        l += count;
+      }
+    };
+    const auto pixels = [&](const float* start, size_t count) {
+      for (size_t q = 0; q < count; q++) {
+        for (size_t p = 0; p < x.count; p++) from.push_back(start + q * y.stride * line + p * x.stride * c.channels);
+      }
+    };
+    if (plane.direct) {
+      each([&](size_t n, size_t q, size_t count) {
+        pixels(image + ((n * y.in + q * y.stride + static_cast<size_t>(y.low)) * x.in + static_cast<size_t>(x.low)) * c.channels, count);
+      });
+      return;
+    }
+    size_t height = 0;
+    each([&](size_t, size_t, size_t count) { height += y.span(count); });
+    float* to = seenByThread().floats(height * line);
+    each([&](size_t n, size_t q, size_t count) {
+      pixels(to, count);
+      for (size_t h = 0; h < y.span(count); h++, to += line) {
+        const int64_t row = static_cast<int64_t>(q * y.stride + h) + y.low;
+        copy(plane, row < 0 || row >= static_cast<int64_t>(y.in) ? nullptr : image + (n * y.in + static_cast<size_t>(row)) * x.in * c.channels, to);
+      }
+    });
+  }
+
+ private:
+  // One line of the image, or zeros.
+  static void copy(const Plane& plane, const float* row, float* to) {
+    const int64_t in = static_cast<int64_t>(plane.x.in), width = static_cast<int64_t>(plane.width), low = plane.x.low;
+    const int64_t begin = row ? std::clamp<int64_t>(-low, 0, width) : width, end = row ? std::clamp<int64_t>(in - low, begin, width) : width;
+    const auto floats = [&](int64_t pixels) { return static_cast<size_t>(pixels) * plane.convolution.channels; };
+    std::fill_n(to, floats(begin), 0.0f);
+    if (end > begin) std::memcpy(to + floats(begin), row + floats(begin + low), floats(end - begin) * sizeof(float));
+    std::fill_n(to + floats(end), floats(width - end), 0.0f);
+  }
+};
+
+Seen& seen() {
+  thread_local Seen kept;
+  return kept;
+}
+
+// Where the pixels of lines `first` to `end` go.
+std::vector<float*>& places(const Plane& plane, float* result, size_t first, size_t end) {
+  thread_local std::vector<float*> kept;
+  kept.clear();
+  const auto& axes = plane.convolution.axes;
+  const size_t features = plane.convolution.features, step = plane.x.step * features;
+  for (size_t l = first; l < end; l++) {
+    const size_t row = l / plane.y.count * axes[0].out + plane.y.first + l % plane.y.count * plane.y.step;
+    float* to = result + (row * axes[1].out + plane.x.first) * features;
+    for (size_t p = 0; p < plane.x.count; p++, to += step) kept.push_back(to);
+  }
+  return kept;
+}
+
+// The kernel in the order of a plane's taps, in panels of columns [depth][columns, in whole vectors].
+const float* packKernel(const Plane& plane, const float* kernel, const ConvolutionLoops& loops, Host& host) {
+  const Convolution& c = plane.convolution;
+  const size_t features = ceilDiv(c.features, loops.lanes) * loops.lanes, panels = ceilDiv(c.features, loops.panel);
+  float* memory = packed().floats(plane.depth() * features);
+  share(host, panels, plane.depth() * features * 4, [&](size_t panel) {
+    const size_t first = panel * loops.panel, columns = std::min(loops.panel, c.features - first), width = std::min(loops.panel, features - first);
+    float* to = memory + first * plane.depth();
+    for (const Tap& ty : plane.y.taps) {
+      for (const Tap& tx : plane.x.taps) {
+        const float* from = kernel + (ty.window * c.axes[1].window + tx.window) * c.channels * c.features;
+        for (size_t i = 0; i < c.channels && !c.mirrored; i++) {
+          std::copy_n(from + i * c.features + first, columns, to + i * width);
+          std::fill_n(to + i * width + columns, width - columns, 0.0f);
+        }
+        for (size_t f = 0; f < width && c.mirrored; f++) {
+          for (size_t i = 0; i < c.channels; i++) to[i * width + f] = f < columns ? from[(first + f) * c.channels + i] : 0;
+        }
+        to += c.channels * width;
+      }
+    }
+  });
+  return memory;
+}
+
+const float* packDepthwise(const Plane& plane, const float* kernel) {
+  const Convolution& c = plane.convolution;
+  float* memory = packed().floats(plane.taps.size() * c.channels);
+  float* to = memory;
+  for (const Tap& ty : plane.y.taps) {
+    for (const Tap& tx : plane.x.taps) to = std::copy_n(kernel + (ty.window * c.axes[1].window + tx.window) * c.channels, c.channels, to);
+  }
+  return memory;
+}
+
+// Tasks that one task may be divided into, so that there are enough of them.
+size_t groupsOf(size_t tasks, size_t parts) { return std::clamp<size_t>(ceilDiv(kTasks, tasks), 1, std::max<size_t>(1, parts)); }
+
+void convolvePlane(const Plane& plane, const float* image, const float* kernel, const float* bias, bool relu, float* result, Host& host) {
+  const Convolution& c = plane.convolution;
+  const ConvolutionLoops& loops = loopsOfThisMachine();
+  const float* weights = c.depthwise ? packDepthwise(plane, kernel) : packKernel(plane, kernel, loops, host);
+  const size_t block = plane.block(), blocks = ceilDiv(plane.lines(), block);
+  const size_t panels = c.depthwise ? 1 : ceilDiv(c.features, loops.panel), groups = groupsOf(blocks, panels);
+  share(host, blocks * groups, plane.work(), [&](size_t task) {
+    const size_t first = task / groups * block, end = std::min(plane.lines(), first + block), group = task % groups;
+    Seen& s = seen();
+    s.look(plane, image, first, end);
+    const size_t pixels = s.from.size(), tiles = ceilDiv(pixels, loops.rows);
+    const std::vector<float*>& to = places(plane, result, first, end);
+    for (size_t panel = panels * group / groups; panel < panels * (group + 1) / groups; panel++) {
+      const size_t column = panel * loops.panel;
+      for (size_t t = 0; t < tiles; t++) {
+        const size_t start = pixels * t / tiles, rows = pixels * (t + 1) / tiles - start;
+        const float* const* from = s.from.data() + start;
+        float* const* into = to.data() + start;
+        if (c.depthwise) {
+          loops.depthwise({from, into, rows, c.channels, plane.taps.data(), plane.taps.data() + plane.taps.size(), weights, bias, relu});
+        } else {
+          loops.forward({from, into, column, rows, plane.runs.data(), plane.runs.data() + plane.runs.size(), weights + column * plane.depth(),
+                         std::min(loops.panel, c.features - column), bias ? bias + column : nullptr, relu});
+        }
+      }
+    }
+  });
+}
+
+// Rows of a kernel's gradient that are computed together: the first one, and what it sees.
+struct Rows {
+  size_t first, count, offset;
+};
+
+std::vector<Rows> rowsOf(const Plane& plane, size_t most) {
+  std::vector<Rows> all;
+  size_t row = 0;
+  for (const Run& run : plane.runs) {
+    const size_t tiles = ceilDiv(run.length, most);
+    for (size_t t = 0; t < tiles; t++) {
+      const size_t from = run.length * t / tiles, count = run.length * (t + 1) / tiles - from;
+      all.push_back({row, count, run.offset + from});
+      row += count;
+    }
+  }
+  return all;
+}
+
+}  // namespace
+
+void convolve(const Convolution& c, const float* image, const float* kernel, const float* bias, bool relu, float* result, Host& host) {
+  const std::vector<Phase> ys = phasesOf(c.axes[0], c.mirrored), xs = phasesOf(c.axes[1], c.mirrored);
+  for (const Phase& y : ys) {
+    for (const Phase& x : xs) convolvePlane(Plane(c, y, x), image, kernel, bias, relu, result, host);
+  }
+}
+
+void convolveBack(const Convolution& c, const float* image, const float* cotangent, float* kernel, Host& host) {
+  const std::vector<Phase> ys = phasesOf(c.axes[0], false), xs = phasesOf(c.axes[1], false);
+  const Plane plane(c, ys.at(0), xs.at(0));
+  const ConvolutionLoops& loops = loopsOfThisMachine();
+  const size_t depth = plane.depth(), width = ceilDiv(c.features, loops.lanes) * loops.lanes;
+  const std::vector<Rows> rows = rowsOf(plane, loops.rows);
+  const size_t taps = plane.taps.size(), tiles = c.depthwise ? ceilDiv(taps, loops.rows) : rows.size();
+  const size_t block = plane.block(), blocks = ceilDiv(plane.lines(), block);
+  // Each part of the pixels has sums of its own, and each group adds some rows to them.
+  const size_t parts = std::clamp<size_t>(kSums / (depth * width), 1, std::min(kTasks, blocks)), groups = groupsOf(parts, std::min<size_t>(tiles, 4));
+  float* memory = packed().floats(parts * depth * width);
+  share(host, parts * groups, plane.work(), [&](size_t task) {
+    const size_t part = task / groups, group = task % groups, firstTile = tiles * group / groups, endTile = tiles * (group + 1) / groups;
+    float* sums = memory + part * depth * width;
+    const auto rowAt = [&](size_t tile) { return c.depthwise ? taps * tile / tiles : tile < tiles ? rows[tile].first : depth; };
+    std::fill(sums + rowAt(firstTile) * width, sums + rowAt(endTile) * width, 0.0f);
+    Seen& s = seen();
+    for (size_t b = blocks * part / parts; b < blocks * (part + 1) / parts; b++) {
+      const size_t first = b * block;
+      s.look(plane, image, first, std::min(plane.lines(), first + block));
+      const float* cts = cotangent + first * plane.x.count * c.features;
+      for (size_t tile = firstTile; tile < endTile && c.depthwise; tile++) {
+        const size_t row = rowAt(tile);
+        loops.depthwiseGradient({s.from.data(), s.from.size(), c.channels, plane.taps.data() + row, rowAt(tile + 1) - row, cts, sums + row * width, width});
+      }
+      for (size_t column = 0; column < c.features && !c.depthwise; column += loops.panel) {
+        for (size_t tile = firstTile; tile < endTile; tile++) {
+          const Rows& r = rows[tile];
+          loops.gradient({s.from.data(), r.offset, s.from.size(), r.count, cts + column, c.features, std::min(loops.panel, c.features - column),
+                          sums + r.first * width + column, width});
+        }
+      }
+    }
+  });
+  share(host, std::min<size_t>(depth, 64), parts * depth * width * 4, [&](size_t task) {
+    const size_t shares = std::min<size_t>(depth, 64);
+    for (size_t row = depth * task / shares; row < depth * (task + 1) / shares; row++) {
+      float* to = kernel + row * c.features;
+      std::copy_n(memory + row * width, c.features, to);
+      for (size_t part = 1; part < parts; part++) {
+        const float* from = memory + (part * depth + row) * width;
+        for (size_t f = 0; f < c.features; f++) to[f] += from[f];
+      }
+    }
+  });
+}
+
+}  // namespace hokku
