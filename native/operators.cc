@@ -6,6 +6,7 @@
 #include "operators/convolution.h"
 #include "operators/fused.h"
 #include "operators/linalg.h"
+#include "operators/packed_product.h"
 #include "operators/product.h"
 #include "operators/qr.h"
 #include "operators/random.h"
@@ -77,7 +78,7 @@ struct Operators {
     ((which & bit ? check(api->CustomOpDomain_Add(domain, new Operator<Ops>(api))) : void(), bit <<= 1), ...);
   }
 };
-using All = Operators<CallbackOp, FusedOp, RandomBitsOp, RandomSplitOp, RandomFoldInOp, QrOp, ProductOp, SegmentSumOp, ConvOp, ConvKernelGradientOp,
+using All = Operators<CallbackOp, FusedOp, RandomBitsOp, RandomSplitOp, RandomFoldInOp, QrOp, ProductOp, SegmentSumOp, ConvOp, ConvKernelGradientOp, PackMatrixOp, PackedProductOp,
                       CholeskyOp, TriangularSolveOp, LuOp, PermutationOp, LuSolveOp, DeterminantOp, CofactorsOp, EighOp, EigvalshOp, SvdOp, SvdvalsOp, PinvOp>;
 
 }  // namespace

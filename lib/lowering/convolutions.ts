@@ -8,6 +8,7 @@ import { simplify } from '../jax/passes/simplify.js';
 import type { ConvParams, KernelGradientParams } from '../jax/primitives/convolution.js';
 import { transposeP } from '../jax/primitives/shape.js';
 import type { Primitive } from '../jax/primitives/primitive.js';
+import { usersOf, withEndings } from './endings.js';
 import type { Attribute } from './graph.js';
 
 type Params = Readonly<Record<string, Attribute>>;
@@ -64,42 +65,11 @@ export function placeChannelsLast(jaxpr: Jaxpr): Jaxpr {
     turn(last, gradient ? kernelFirst(rank) : toFirst(rank), out);
     return made;
   });
-  return any ? withEndings(simplify({ ...jaxpr, equations })) : jaxpr;
+  return any ? withEndings(simplify({ ...jaxpr, equations }), lastConvP) : jaxpr;
 }
 
 function attributesOf({ primitive: { name }, params, inputs: [x] }: Equation): Params {
   const { strides, padding, lhsDilation, rhsDilation, groups, mirrored } = params as ConvParams;
   const common = { strides, spreads: lhsDilation, dilations: rhsDilation, pads: [...padding.map(([low]) => low), ...padding.map(([, high]) => high)], depthwise: groups > 1 && groups === x.aval.shape[1] ? 1 : 0 };
   return name === 'conv_kernel_gradient' ? { ...common, window: (params as KernelGradientParams).kernel.slice(2) } : { ...common, mirrored: mirrored ? 1 : 0, relu: 0 };
-}
-
-function usersOf(jaxpr: Jaxpr): Map<Atom, (Equation | null)[]> {
-  const users = new Map<Atom, (Equation | null)[]>();
-  const use = (a: Atom, by: Equation | null) => { const known = users.get(a); if (known) known.push(by); else users.set(a, [by]); };
-  for (const e of jaxpr.equations) for (const a of e.inputs) use(a, e);
-  for (const a of jaxpr.outputs) use(a, null);
-  return users;
-}
-
-/** The bias added to a convolution of ours and the ReLU after it become parts of it. */
-function withEndings(jaxpr: Jaxpr): Jaxpr {
-  const users = usersOf(jaxpr);
-  const only = (e: Equation, name: string): Equation | undefined => {
-    const [user, ...others] = users.get(e.outputs[0]) ?? [];
-    return user?.primitive.name === name && !others.length ? user : undefined;
-  };
-  // Null: part of a later one.
-  const replaced = new Map<Equation, Equation | null>();
-  for (const e of jaxpr.equations) {
-    if (e.primitive !== lastConvP) continue;
-    const [out] = e.outputs;
-    const add = only(e, 'add');
-    const bias = add?.inputs.find((a) => a !== out && a.aval.shape.length === 1 && a.aval.shape[0] === out.aval.shape.at(-1));
-    const sum = bias ? add! : e;
-    const relu = only(sum, 'relu');
-    if (!bias && !relu) continue;
-    for (const part of [e, sum]) replaced.set(part, null);
-    replaced.set(relu ?? sum, { ...(relu ?? sum), primitive: lastConvP, inputs: bias ? [...e.inputs, bias] : e.inputs, params: { ...e.params, relu: relu ? 1 : 0 } });
-  }
-  return replaced.size ? { ...jaxpr, equations: jaxpr.equations.flatMap((e) => { const r = replaced.get(e); return r === undefined ? [e] : r ? [r] : []; }) } : jaxpr;
 }

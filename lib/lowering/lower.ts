@@ -7,6 +7,7 @@ import { inlineCalls } from '../jax/programs.js';
 import { placeChannelsLast } from './convolutions.js';
 import { encodeFused, isLiteral, planFusion, type InPlace } from './fusion.js';
 import type { Graph } from './graph.js';
+import { packForLoops } from './loops.js';
 import { gatherProducts } from './products.js';
 import { gatherSegmentSums } from './segments.js';
 
@@ -86,7 +87,7 @@ const NOT_STANDARD = new Set(['atan2', 'bitcast_convert_type', 'nextafter']);
 /** Adds a program to a graph whose inputs are declared and named already. */
 export function lowerProgram(graph: Graph, program: Jaxpr, inputNames: readonly string[], wanted: InPlace = new Map()): Lowered {
   const plain = inlineCalls(program);
-  const jaxpr = graph.fused ? gatherProducts(gatherSegmentSums(placeChannelsLast(plain))) : plain;
+  const jaxpr = graph.fused ? gatherProducts(gatherSegmentSums(placeChannelsLast(packForLoops(plain)))) : plain;
   const lowering = new Lowering(graph);
   jaxpr.inputs.forEach((v, i) => lowering.bind(v, inputNames[i]));
   if (!graph.fused) {

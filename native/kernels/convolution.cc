@@ -53,6 +53,9 @@ constexpr size_t kSmall = size_t{1} << 19;
 // Floats of sums that are kept beside each other, so that threads can share the pixels of a gradient.
 constexpr size_t kSums = size_t{1} << 20;
 
+// Packed matrices have room for whole vectors of any machine, so that their sizes are known before there is one.
+constexpr size_t kLongestVector = 16;
+
 constexpr size_t ceilDiv(size_t x, size_t y) { return (x + y - 1) / y; }
 
 Scratch& packed() {
@@ -214,11 +217,12 @@ std::vector<float*>& places(const Plane& plane, float* result, size_t first, siz
   return kept;
 }
 
+size_t wholeVectors(size_t floats, const ConvolutionLoops& loops) { return ceilDiv(floats, loops.lanes) * loops.lanes; }
+
 // The kernel in the order of a plane's taps, in panels of columns [depth][columns, in whole vectors].
-const float* packKernel(const Plane& plane, const float* kernel, const ConvolutionLoops& loops, Host& host) {
+void packKernel(const Plane& plane, const float* kernel, const ConvolutionLoops& loops, float* memory, Host& host) {
   const Convolution& c = plane.convolution;
-  const size_t features = ceilDiv(c.features, loops.lanes) * loops.lanes, panels = ceilDiv(c.features, loops.panel);
-  float* memory = packed().floats(plane.depth() * features);
+  const size_t features = wholeVectors(c.features, loops), panels = ceilDiv(c.features, loops.panel);
   share(host, panels, plane.depth() * features * 4, [&](size_t panel) {
     const size_t first = panel * loops.panel, columns = std::min(loops.panel, c.features - first), width = std::min(loops.panel, features - first);
     float* to = memory + first * plane.depth();
@@ -236,26 +240,21 @@ const float* packKernel(const Plane& plane, const float* kernel, const Convoluti
       }
     }
   });
-  return memory;
 }
 
-const float* packDepthwise(const Plane& plane, const float* kernel) {
+void packDepthwise(const Plane& plane, const float* kernel, float* to) {
   const Convolution& c = plane.convolution;
-  float* memory = packed().floats(plane.taps.size() * c.channels);
-  float* to = memory;
   for (const Tap& ty : plane.y.taps) {
     for (const Tap& tx : plane.x.taps) to = std::copy_n(kernel + (ty.window * c.axes[1].window + tx.window) * c.channels, c.channels, to);
   }
-  return memory;
 }
 
 // Tasks that one task may be divided into, so that there are enough of them.
 size_t groupsOf(size_t tasks, size_t parts) { return std::clamp<size_t>(ceilDiv(kTasks, tasks), 1, std::max<size_t>(1, parts)); }
 
-void convolvePlane(const Plane& plane, const float* image, const float* kernel, const float* bias, bool relu, float* result, Host& host) {
+void convolvePlane(const Plane& plane, const float* image, const float* weights, const float* bias, bool relu, float* result, Host& host) {
   const Convolution& c = plane.convolution;
   const ConvolutionLoops& loops = loopsOfThisMachine();
-  const float* weights = c.depthwise ? packDepthwise(plane, kernel) : packKernel(plane, kernel, loops, host);
   const size_t block = plane.block(), blocks = ceilDiv(plane.lines(), block);
   const size_t panels = c.depthwise ? 1 : ceilDiv(c.features, loops.panel), groups = groupsOf(blocks, panels);
   share(host, blocks * groups, plane.work(), [&](size_t task) {
@@ -304,16 +303,45 @@ std::vector<Rows> rowsOf(const Plane& plane, size_t most) {
 
 void convolve(const Convolution& c, const float* image, const float* kernel, const float* bias, bool relu, float* result, Host& host) {
   const std::vector<Phase> ys = phasesOf(c.axes[0], c.mirrored), xs = phasesOf(c.axes[1], c.mirrored);
+  const ConvolutionLoops& loops = loopsOfThisMachine();
   for (const Phase& y : ys) {
-    for (const Phase& x : xs) convolvePlane(Plane(c, y, x), image, kernel, bias, relu, result, host);
+    for (const Phase& x : xs) {
+      const Plane plane(c, y, x);
+      float* weights = packed().floats(plane.depth() * wholeVectors(c.features, loops));
+      if (c.depthwise) packDepthwise(plane, kernel, weights);
+      else packKernel(plane, kernel, loops, weights, host);
+      convolvePlane(plane, image, weights, bias, relu, result, host);
+    }
   }
+}
+
+namespace {
+
+// f is given the plane of a product: one line of `rows` pixels.
+template <class F>
+void asPlane(size_t rows, size_t depth, size_t columns, bool transposed, F&& f) {
+  const Convolution c{1, depth, columns, {{1, 1, 1, 1, 1, 1, 0}, {rows, rows, 1, 1, 1, 1, 0}}, transposed, false};
+  const std::vector<Phase> ys = phasesOf(c.axes[0], false), xs = phasesOf(c.axes[1], false);
+  f(Plane(c, ys.at(0), xs.at(0)));
+}
+
+}  // namespace
+
+size_t packedSize(size_t depth, size_t columns) { return depth * ceilDiv(columns, kLongestVector) * kLongestVector; }
+
+void packMatrix(const float* matrix, size_t depth, size_t columns, bool transposed, float* to, Host& host) {
+  asPlane(1, depth, columns, transposed, [&](const Plane& plane) { packKernel(plane, matrix, loopsOfThisMachine(), to, host); });
+}
+
+void multiplyPacked(const float* a, size_t rows, size_t depth, const float* weights, size_t columns, const float* bias, bool relu, float* result, Host& host) {
+  asPlane(rows, depth, columns, false, [&](const Plane& plane) { convolvePlane(plane, a, weights, bias, relu, result, host); });
 }
 
 void convolveBack(const Convolution& c, const float* image, const float* cotangent, float* kernel, Host& host) {
   const std::vector<Phase> ys = phasesOf(c.axes[0], false), xs = phasesOf(c.axes[1], false);
   const Plane plane(c, ys.at(0), xs.at(0));
   const ConvolutionLoops& loops = loopsOfThisMachine();
-  const size_t depth = plane.depth(), width = ceilDiv(c.features, loops.lanes) * loops.lanes;
+  const size_t depth = plane.depth(), width = wholeVectors(c.features, loops);
   const std::vector<Rows> rows = rowsOf(plane, loops.rows);
   const size_t taps = plane.taps.size(), tiles = c.depthwise ? ceilDiv(taps, loops.rows) : rows.size();
   const size_t block = plane.block(), blocks = ceilDiv(plane.lines(), block);

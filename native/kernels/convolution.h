@@ -29,6 +29,12 @@ void convolve(const Convolution& convolution, const float* image, const float* k
 // The cotangent of the kernel of a plain convolution: no spread, not mirrored. Its bits do not depend on the threads either.
 void convolveBack(const Convolution& convolution, const float* image, const float* cotangent, float* kernel, Host& host);
 
+// A matrix [depth, columns], or where it is transposed [columns, depth], in the order in which products read it, for many of them.
+size_t packedSize(size_t depth, size_t columns);
+void packMatrix(const float* matrix, size_t depth, size_t columns, bool transposed, float* packed, Host& host);
+// result [rows, columns] of a [rows, depth] and a packed matrix: a convolution of one line with a window of one pixel.
+void multiplyPacked(const float* a, size_t rows, size_t depth, const float* packed, size_t columns, const float* bias, bool relu, float* result, Host& host);
+
 // Consecutive floats that the kernel sees, from a pixel's first one on.
 struct Run {
   size_t offset, length;
