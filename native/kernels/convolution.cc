@@ -92,6 +92,12 @@ struct Phase {
   std::vector<Tap> taps;
   int64_t low = 0, high = 0;
 
+  // Whether any pixel's element at this place lies in the image.
+  bool sees(int64_t at) const {
+    const auto step = static_cast<int64_t>(stride), end = static_cast<int64_t>(in);
+    const int64_t pixel = at >= 0 ? 0 : (-at + step - 1) / step;
+    return pixel < static_cast<int64_t>(count) && pixel * step + at < end;
+  }
   bool inside() const { return low >= 0 && static_cast<int64_t>((count - 1) * stride) + high < static_cast<int64_t>(in); }
   // Elements that `pixels` see from the first to the last one.
   size_t span(size_t pixels) const { return (pixels - 1) * stride + static_cast<size_t>(high - low) + 1; }
@@ -104,7 +110,7 @@ std::vector<Phase> phasesOf(const ConvolutionAxis& axis, bool mirrored) {
     Phase phase{first, axis.spread, ceilDiv(axis.out - first, axis.spread), axis.stride, axis.in, {}};
     for (size_t w = 0; w < axis.window; w++) {
       const int64_t at = static_cast<int64_t>(first + w * axis.dilation) - axis.low;
-      if (at % spread == 0) phase.taps.push_back({mirrored ? axis.window - 1 - w : w, at / spread});
+      if (at % spread == 0 && phase.sees(at / spread)) phase.taps.push_back({mirrored ? axis.window - 1 - w : w, at / spread});
     }
     if (!phase.taps.empty()) phase.low = phase.taps.front().at, phase.high = phase.taps.back().at;
     phases.push_back(std::move(phase));
@@ -343,7 +349,11 @@ void convolveBack(const Convolution& c, const float* image, const float* cotange
   const ConvolutionLoops& loops = loopsOfThisMachine();
   const size_t depth = plane.depth(), width = wholeVectors(c.features, loops);
   const std::vector<Rows> rows = rowsOf(plane, loops.rows);
-  const size_t taps = plane.taps.size(), tiles = c.depthwise ? ceilDiv(taps, loops.rows) : rows.size();
+  const size_t taps = plane.taps.size(), height = c.depthwise ? 1 : c.channels, places = c.axes[0].window * c.axes[1].window;
+  // Of places in the window that only ever see zeros the gradient is zero.
+  if (taps < places) std::fill_n(kernel, places * height * c.features, 0.0f);
+  if (taps == 0) return;
+  const size_t tiles = c.depthwise ? ceilDiv(taps, loops.rows) : rows.size();
   const size_t block = plane.block(), blocks = ceilDiv(plane.lines(), block);
   // Each part of the pixels has sums of its own, and each group adds some rows to them.
   const size_t parts = std::clamp<size_t>(kSums / (depth * width), 1, std::min(kTasks, blocks)), groups = groupsOf(parts, std::min<size_t>(tiles, 4));
@@ -374,7 +384,8 @@ void convolveBack(const Convolution& c, const float* image, const float* cotange
   share(host, std::min<size_t>(depth, 64), parts * depth * width * 4, [&](size_t task) {
     const size_t shares = std::min<size_t>(depth, 64);
     for (size_t row = depth * task / shares; row < depth * (task + 1) / shares; row++) {
-      float* to = kernel + row * c.features;
+      const size_t tap = row / height, place = ys[0].taps[tap / xs[0].taps.size()].window * c.axes[1].window + xs[0].taps[tap % xs[0].taps.size()].window;
+      float* to = kernel + (place * height + row % height) * c.features;
       std::copy_n(memory + row * width, c.features, to);
       for (size_t part = 1; part < parts; part++) {
         const float* from = memory + (part * depth + row) * width;
