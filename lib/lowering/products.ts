@@ -8,6 +8,7 @@ import { dims } from '../jax/dims.js';
 import type { DotParams } from '../jax/primitives/dot.js';
 import type { Primitive } from '../jax/primitives/primitive.js';
 import { addon } from '../runtime/native.js';
+import { withEndings } from './endings.js';
 
 interface ProductParams { readonly transA: number; readonly transB: number; readonly relu: number }
 
@@ -45,27 +46,15 @@ function taken({ primitive, params, inputs: [a, b], outputs: [out] }: Equation, 
 /** A program whose products, as far as they are ours, are one equation each, with the bias and the ReLU after them. */
 export function gatherProducts(jaxpr: Jaxpr): Jaxpr {
   const producer = new Map(jaxpr.equations.flatMap((e) => e.outputs.map((v): [Atom, Equation] => [v, e])));
-  const ours = new Map(jaxpr.equations.flatMap((e) => { const s = taken(e, producer); return s ? [[e, s] as const] : []; }));
-  if (!ours.size) return jaxpr;
-  const users = new Map<Atom, Equation[]>();
-  for (const e of jaxpr.equations) for (const a of e.inputs) users.set(a, [...(users.get(a) ?? []), e]);
-  const only = (e: Equation, name: string): Equation | undefined => {
-    const [user, ...others] = users.get(e.outputs[0]) ?? [];
-    return user?.primitive.name === name && !others.length && !jaxpr.outputs.includes(e.outputs[0]) ? user : undefined;
-  };
-  // Null: part of a later one.
-  const replaced = new Map<Equation, Equation | null>();
-  for (const [e, { inputs, transA, transB }] of ours) {
-    const [out] = e.outputs;
-    const add = only(e, 'add');
-    const bias = add?.inputs.find((a) => a !== out && a.aval.shape.length === 1 && a.aval.shape[0] === out.aval.shape[1]);
-    const sum = bias ? add! : e;
-    const relu = only(sum, 'relu');
-    const last = relu ?? sum;
-    for (const part of [e, sum]) replaced.set(part, null);
-    replaced.set(last, { ...last, primitive: productP, inputs: bias ? [...inputs, bias] : inputs, params: { transA, transB, relu: relu ? 1 : 0 } });
-  }
-  const equations = jaxpr.equations.flatMap((e) => { const r = replaced.get(e); return r === undefined ? [e] : r ? [r] : []; });
+  let any = false;
+  const equations = jaxpr.equations.map((e) => {
+    const found = taken(e, producer);
+    if (!found) return e;
+    any = true;
+    const { inputs, transA, transB } = found;
+    return { ...e, primitive: productP, inputs, params: { transA, transB, relu: 0 } };
+  });
+  if (!any) return jaxpr;
   const used = new Set<Atom>([...jaxpr.outputs, ...equations.flatMap((e) => e.inputs)]);
-  return { ...jaxpr, equations: equations.filter((e) => e.primitive.name !== 'transpose' || used.has(e.outputs[0])) };
+  return withEndings({ ...jaxpr, equations: equations.filter((e) => e.primitive.name !== 'transpose' || used.has(e.outputs[0])) }, productP);
 }
