@@ -8,7 +8,6 @@
 #include "operators/linalg.h"
 #include "operators/packed_product.h"
 #include "operators/product.h"
-#include "operators/qr.h"
 #include "operators/random.h"
 #include "operators/segment_sum.h"
 

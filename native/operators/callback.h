@@ -7,15 +7,12 @@
 
 #include "../callback.h"
 #include "../kernels/context.h"
+#include "signature.h"
 
 namespace hokku {
 
-struct CallbackOp {
+struct CallbackOp : Variadic {
   static constexpr const char* kName = "Callback";
-  static constexpr size_t kInputs = 1, kOutputs = 1;
-  static constexpr bool kVariadic = true;
-  static ONNXTensorElementDataType inputType(size_t) { return ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED; }
-  static ONNXTensorElementDataType outputType(size_t) { return ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED; }
 
   CallbackOp(const OrtApi* api, const OrtKernelInfo* info)
       : token_(intAttribute(api, info, "token")),

@@ -8,15 +8,12 @@
 
 #include "../kernels/context.h"
 #include "../kernels/fused.h"
+#include "signature.h"
 
 namespace hokku {
 
-struct FusedOp {
+struct FusedOp : Variadic {
   static constexpr const char* kName = "Fused";
-  static constexpr size_t kInputs = 1, kOutputs = 1;
-  static constexpr bool kVariadic = true;
-  static ONNXTensorElementDataType inputType(size_t) { return ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED; }
-  static ONNXTensorElementDataType outputType(size_t) { return ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED; }
 
   FusedOp(const OrtApi* api, const OrtKernelInfo* info) : kernel_(make(api, info)) {}
 

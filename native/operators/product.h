@@ -5,16 +5,14 @@
 
 #include "../kernels/context.h"
 #include "../kernels/product.h"
+#include "signature.h"
 
 namespace hokku {
 
-struct ProductOp {
+struct ProductOp : Signature<3, 1, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT> {
   static constexpr const char* kName = "Product";
   // a [m, k] or, with transA, [k, m]; b [k, n] or, with transB, [n, k]; a bias [n] where there is one.
-  static constexpr size_t kInputs = 3, kRequired = 2, kOutputs = 1;
-  static constexpr bool kVariadic = false;
-  static ONNXTensorElementDataType inputType(size_t) { return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT; }
-  static ONNXTensorElementDataType outputType(size_t) { return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT; }
+  static constexpr size_t kRequired = 2;
 
   ProductOp(const OrtApi* api, const OrtKernelInfo* info)
       : transA_(intAttribute(api, info, "transA") != 0),

@@ -7,6 +7,7 @@
 
 #include "../kernels/context.h"
 #include "../kernels/threefry.h"
+#include "signature.h"
 
 namespace hokku {
 
@@ -37,12 +38,8 @@ inline void inferPerKey(const Inference& inference, int64_t type, std::span<cons
   inference.setOutput(0, shape);
 }
 
-struct RandomBitsOp {
+struct RandomBitsOp : Signature<1, 1, ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT32, kAnyType> {
   static constexpr const char* kName = "RandomBits";
-  static constexpr size_t kInputs = 1, kOutputs = 1;
-  static constexpr bool kVariadic = false;
-  static ONNXTensorElementDataType inputType(size_t) { return ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT32; }
-  static ONNXTensorElementDataType outputType(size_t) { return ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED; }
 
   static int64_t typeOfWidth(int64_t width) {
     switch (width) {
@@ -89,12 +86,8 @@ struct RandomBitsOp {
   bool partitionable_;
 };
 
-struct RandomSplitOp {
+struct RandomSplitOp : Signature<1, 1, ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT32> {
   static constexpr const char* kName = "RandomSplit";
-  static constexpr size_t kInputs = 1, kOutputs = 1;
-  static constexpr bool kVariadic = false;
-  static ONNXTensorElementDataType inputType(size_t) { return ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT32; }
-  static ONNXTensorElementDataType outputType(size_t) { return ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT32; }
 
   RandomSplitOp(const OrtApi* api, const OrtKernelInfo* info)
       : num_(intAttribute(api, info, "num")), partitionable_(intAttribute(api, info, "partitionable") != 0) {
@@ -122,12 +115,8 @@ struct RandomSplitOp {
   bool partitionable_;
 };
 
-struct RandomFoldInOp {
+struct RandomFoldInOp : Signature<2, 1, ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT32> {
   static constexpr const char* kName = "RandomFoldIn";
-  static constexpr size_t kInputs = 2, kOutputs = 1;
-  static constexpr bool kVariadic = false;
-  static ONNXTensorElementDataType inputType(size_t) { return ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT32; }
-  static ONNXTensorElementDataType outputType(size_t) { return ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT32; }
 
   RandomFoldInOp(const OrtApi*, const OrtKernelInfo*) {}
 
