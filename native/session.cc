@@ -11,7 +11,7 @@ namespace {
 constexpr napi_type_tag kTag = {0x5b1f0d7c4a2e4e11, 0x8a6c3d5e7f901b03};
 
 /** A session of an empty model costs about this much. */
-constexpr int64_t kSessionBytes = 120 * 1024;
+constexpr int64_t kSessionBytes = 80 * 1024;
 
 Declared Describe(EngineCore* engine, OrtTypeInfo* type_info, std::string name, const char* what) {
   const auto* api = engine->api;

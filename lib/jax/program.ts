@@ -104,6 +104,12 @@ function countNodes(graph: Graph, counts: Record<string, number> = {}): Record<s
   return counts;
 }
 
+/** Operators that the engine computes faster in an order of the axes of its own. */
+const REORDERED = /^(Conv|ConvTranspose|.*Pool)$/;
+/** Whether nothing can be optimised: a single node. Looking for it takes more of a session's time than all the rest. */
+const single = ({ nodes: [only, ...more] }: Graph): boolean =>
+  more.length === 0 && !REORDERED.test(only.op) && !Object.values(only.attributes).some((a) => typeof a === 'object' && 'graph' in a);
+
 /** From this size on, memory that a program fills anyway is not filled with zeros first: that costs more than many a program. */
 const UNFILLED = 65536;
 /** From this size on, memory comes anew from the system: the C library keeps smaller blocks (native/memory.cc). */
@@ -163,10 +169,13 @@ export class Program {
     }
     const model = stored?.model ?? serialize(built!.graph);
     this.modelBytes = model.byteLength;
-    const options = onCpu ? (small(jaxpr) ? { intraOpNumThreads: 1 } : {}) : { device: 'cuda' as const, deviceId: target.device.id };
+    const options: SessionOptions = {
+      ...(!onCpu ? { device: 'cuda', deviceId: target.device.id } : small(jaxpr) ? { intraOpNumThreads: 1 } : {}),
+      // What is stored has been optimised.
+      ...((stored || single(built!.graph)) && { graphOptimizationLevel: 0 }),
+    };
     const create = (more: SessionOptions): NativeSession => loadEngine(target.engine).createSession(model, { ...options, ...more });
-    // What is stored has been optimised.
-    this.#session = stored ? create({ graphOptimizationLevel: 0 }) : file === null ? create({}) : writeEntry(file, layout, (optimizedModelPath) => create(optimizedModelPath ? { optimizedModelPath } : {}));
+    this.#session = stored || file === null ? create({}) : writeEntry(file, layout, (optimizedModelPath) => create(optimizedModelPath ? { optimizedModelPath } : {}));
     const session = this.#session;
     const results = [...this.#fresh.map((k) => spec(this.#avals[k])), ...(this.#token ? [{ dtype: 'bool' as const, shape: [1] }] : [])];
     this.#bind = fixed ? () => session.bind(layout.inputs.map(spec), results) : null;
@@ -310,7 +319,7 @@ class Cache {
   #bytes = 0;
   constructor(readonly limit: number, readonly dispose: boolean) {}
   // A session costs about this much beside its model.
-  static cost(p: Program): number { return 120_000 + 2 * p.modelBytes; }
+  static cost(p: Program): number { return 80_000 + 2 * p.modelBytes; }
   get(key: string, make: () => Program): Program {
     let found = this.#entries.get(key);
     if (found) this.#entries.delete(key);
