@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { random, type Array } from '../jax/index.js';
-import { HokkuError } from '../runtime/errors.js';
+import { HokkuError, TypeError, ValueError } from '../runtime/errors.js';
 import { packageRoot } from '../runtime/native.js';
 import { checkOptions } from '../runtime/options.js';
 import * as data from '../training/data/index.js';
@@ -46,6 +46,7 @@ export async function loadConfig(file: string, { values }: Arguments): Promise<L
   const name = basename(path);
   const { evaluation, data: rows, ...config } = known(name, raw, KEYS);
   const at = (relative: string): string => resolve(dirname(path), relative);
+  if (config.checkpoint !== undefined) known(`${name}: checkpoint`, config.checkpoint, ['every', 'keep']);
   const { artifacts, directory = join('runs', basename(path, extname(path))) } = config;
   for (const key of ['artifacts', 'directory', 'title'] as const) if (config[key] !== undefined && typeof config[key] !== 'string') throw new UsageError(`${name}: ${key} must be a text, but is ${typeof config[key]}.`);
   const steps = wholeNumber('steps', values['steps'], 1) ?? config.steps;
@@ -65,6 +66,16 @@ const known: typeof checkOptions = (where, options, names) => {
     throw new UsageError((cause as Error).message, { cause });
   }
 };
+
+/** What is made of a configuration's values: what they say wrongly is the command called wrongly. */
+export function making<T>({ path }: Loaded, make: () => T): T {
+  try {
+    return make();
+  } catch (cause) {
+    if (cause instanceof TypeError || cause instanceof ValueError) throw new UsageError(`${basename(path)}: ${cause.message}`, { cause });
+    throw cause;
+  }
+}
 
 /** Two copies of the library would not know each other's arrays. */
 function refuseOtherCopy(path: string): void {
@@ -102,7 +113,9 @@ async function read(path: string, options?: unknown): Promise<RunConfig> {
       throw new UsageError(`${name} is TypeScript, which Node ${process.version} does not run: use Node 22.18 or later, name a loader (--import tsx), or compile it to JavaScript.`, { cause });
     }
     if (cause instanceof HokkuError) throw cause;
-    throw new HokkuError(`${name} could not be loaded: ${(cause as Error).message}`, 'CONFIG', { cause });
+    // Where, Node tells only who prints the error.
+    const where = cause instanceof SyntaxError ? ` (node --check ${name} shows where, if it is in this file)` : '';
+    throw new HokkuError(`${name} could not be loaded: ${(cause as Error).message}${where}`, 'CONFIG', { cause });
   }
   const made: unknown = typeof module.default === 'function' ? await (module.default as (options: unknown) => unknown)(options ?? {}) : module.default;
   if (typeof made !== 'object' || made === null) throw new UsageError(`${name} must export its configuration by default (export default { loss, optimizer, … }), or a function that makes it, but ${module.default === undefined ? 'has no default export' : `gave ${made === null ? 'null' : typeof made}`}.`);

@@ -2,7 +2,9 @@
 import { join, relative } from 'node:path';
 import type { Params } from '../haiku/types.js';
 import { writeFileAtomic } from '../training/atomic-file.js';
+import { FileFormatError } from '../runtime/errors.js';
 import { checkpointSteps, restoreCheckpoint } from '../training/checkpoints/manager.js';
+import { folderOf } from '../training/checkpoints/store.js';
 import type { EndEvent, EvaluationEvent, FitEvent, StepEvent } from '../training/events.js';
 import { fit, type Run } from '../training/fit.js';
 import { trainerOf } from '../training/fit-trainer.js';
@@ -14,7 +16,7 @@ import { formatNumber, formatSeconds, progress } from '../training/watch/progres
 import { htmlReport } from '../training/watch/report.js';
 import { tensorBoard } from '../training/watch/tensorboard.js';
 import { positional, table, UsageError, wholeNumber, type Arguments, type Command, type Outcome } from './command.js';
-import { CONFIG_HELP, CONFIG_OPTIONS, keyOf, loadConfig, valueOf, type Loaded } from './config.js';
+import { CONFIG_HELP, CONFIG_OPTIONS, keyOf, loadConfig, making, valueOf, type Loaded } from './config.js';
 
 const FOLDER_HELP = `In the run's folder: checkpoints/, TensorBoard's event files, history.ndjson, and in the end report.html. An interrupt (Ctrl-C)
 or SIGTERM ends the step in flight, saves and stops; a second one stops at once. Exit code 1 where the run failed or was
@@ -34,9 +36,10 @@ async function make(config: Loaded): Promise<Trainee> {
   }
   const missing = (['loss', 'optimizer', 'params'] as const).filter((key) => config[key] === undefined);
   if (missing.length) throw new UsageError(`The configuration lacks ${missing.join(' and ')}: give loss, optimizer and params, or the folder of training artifacts.`);
-  const step = trainStep({ loss: loss!, optimizer: optimizer!, freezeState, ...(trainable !== undefined && { trainable }) }, { ...(engine && { engine }), ...(device && { device }) });
+  const step = making(config, () => trainStep({ loss: loss!, optimizer: optimizer!, freezeState, ...(trainable !== undefined && { trainable }) }, { ...(engine && { engine }), ...(device && { device }) }));
   const before = await valueOf(params!);
-  return { step, state: step.init(before, { state: await valueOf(state), rng: keyOf(rng) }), before };
+  const first = await valueOf(state);
+  return { step, state: making(config, () => step.init(before, { state: first, rng: keyOf(rng) })), before };
 }
 
 async function runTraining(args: Arguments, command: 'train' | 'resume'): Promise<Outcome> {
@@ -51,11 +54,15 @@ async function runTraining(args: Arguments, command: 'train' | 'resume'): Promis
   try {
     const { steps, evaluation, earlyStopping, statistics, learningRate, logEvery, allowNonFinite, accumulate } = config;
     const given = { steps, evaluation, earlyStopping, statistics, learningRate, logEvery, allowNonFinite, accumulate };
-    const run = fit({
-      step, ...(state && { state }), data: config.data, checkpoint: { ...config.checkpoint, directory: checkpoints },
+    const run = making(config, () => fit({
+      step, ...(state && { state }), data: config.data!, checkpoint: { ...config.checkpoint, directory: checkpoints },
       ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
-    });
+    }));
     return await watch(run, config, before, file, args);
+  } catch (cause) {
+    // The newest checkpoint is damaged: what is left to do nobody else can say.
+    if (!(cause instanceof FileFormatError) || there.length < 2 || !cause.message.includes(checkpoints)) throw cause;
+    throw new FileFormatError(`${cause.message} To go on from step ${there.at(-2)}, remove ${folderOf(checkpoints, there.at(-1)!)}.`, { cause });
   } finally {
     if (step instanceof TrainingSession) step.dispose();
   }

@@ -116,6 +116,16 @@ describe('hokku train', () => {
     expect(checkpointSteps(join(dirname(bad), 'runs', 'bad', 'checkpoints'))).to.deep.equal([3, 6]);
   });
 
+  it('says how to go on where the newest checkpoint is damaged', async () => {
+    const folder = join(dirname(config), 'damaged');
+    expect((await hokku('train', config, '--steps', '20', '--out', folder)).status).to.equal(0);
+    const newest = join(folder, 'checkpoints', '00000020');
+    writeFileSync(join(newest, 'params.safetensors'), 'no such thing');
+    const { status, stderr } = await hokku('resume', config, '--out', folder);
+    expect(status).to.equal(1);
+    expect(stderr).to.include(`To go on from step 10, remove ${newest}.`);
+  });
+
   it('leaves a run alone that another process makes', async () => {
     const folder = join(dirname(config), 'taken');
     await using manager = await CheckpointManager.open(join(folder, 'checkpoints'));
@@ -138,13 +148,15 @@ describe('hokku train', () => {
     await refused('e.json', '{ "extends": "./nowhere.js" }', /extends \.\/nowhere\.js, which is not there/);
     await refused('f.js', 'export const x = 1;', /must export its configuration by default.*has no default export/);
     await refused('g.js', 'export default () => 7;', /gave number/);
-    await refused('h.js', 'export default {', /h\.js could not be loaded: /, 1);
+    await refused('h.js', 'export default {', /h\.js could not be loaded: .* \(node --check h\.js shows where/, 1);
     await refused('i.js', moduleOf('{ data: train() }'), /lacks loss and optimizer and params/);
     await refused('j.js', moduleOf('{ ...model }'), /has no data/);
     await refused('k.yaml', '', /is a \.js, \.ts or \.json file, but k\.yaml ends in '\.yaml'/);
     await refused('l.json', '{ "artifacts": "x", "data": { "file": "rows.txt" } }', /rows\.txt has none of the endings \.npy/);
     await refused('m.json', '{ "artifacts": "x", "data": { "file": "a.csv", "batches": 3 } }', /m\.json: data: unknown option 'batches'; did you mean 'batch'\?/);
-    await refused('n.js', moduleOf('{ ...model, data: train(), earlyStopping: { patiance: 2 } }'), /unknown option 'patiance'; did you mean 'patience'\?/, 1);
+    await refused('n.js', moduleOf('{ ...model, data: train(), earlyStopping: { patiance: 2 } }'), /unknown option 'patiance'; did you mean 'patience'\?/);
+    await refused('p.js', moduleOf('{ ...model, data: train(), checkpoint: { directory: "x" } }'), /p\.js: checkpoint: unknown option 'directory'/);
+    await refused('q.js', moduleOf('{ ...model, data: train(), trainable: "mlp/linear_0" }'), /q\.js: trainable: .*did you mean 'mlp\/~\/linear_0'\?/);
     expect((await hokku('train', '/nowhere.js')).stderr).to.match(/There is no configuration \/nowhere\.js/);
     expect((await hokku('train', config, '--steps', '-3')).status).to.equal(2);
     expect((await hokku('train', config, '--import', 'no-such-loader')).stderr).to.match(/--import no-such-loader was not found from/);
