@@ -43,6 +43,7 @@ describe('cross entropy', () => {
   it('refuses other dtypes', () => {
     expect(() => optax.softmaxCrossEntropyWithIntegerLabels(int([[1, 2]]), int([0]))).to.throw(TypeError, /logits.*int32/);
     expect(() => optax.softmaxCrossEntropyWithIntegerLabels(logits(), jnp.asarray([0, 1]))).to.throw(TypeError, /labels.*float32/);
+    expect(() => optax.softmaxCrossEntropyWithIntegerLabels(logits(), undefined as never)).to.throw(TypeError, /labels must be an array of integers, but got undefined/);
     expect(() => optax.softmaxCrossEntropy(logits(), logits(), { axes: 0 } as never)).to.throw(TypeError, /axes.*axis/);
   });
 
