@@ -47,10 +47,10 @@ function displays(n: number, seed: number): Lines & { texts: string[] } {
   const texts = globalThis.Array.from({ length: n }, (_, i) => {
     const digits = globalThis.Array.from({ length: 4 + Math.floor(4 * next()) }, () => Math.floor(10 * next()));
     const point = next() < 0.6 ? 1 + Math.floor((digits.length - 1) * next()) : -1;
-    const scale = Math.min(0.9, (WIDTH - 12) / (24 * digits.length)) * (0.85 + 0.15 * next());
+    const scale = Math.min(0.9, (WIDTH - 12) / (28 * digits.length)) * (0.85 + 0.15 * next());
     const drawn = digits.map((d, k) => {
       const lit = PLACES.filter((_, s) => SEGMENTS[d][s] === '1').join('');
-      return `<g transform="translate(${24 * k} 0)">${lit}${k + 1 === point ? '<circle cx="22" cy="35" r="2.2"/>' : ''}</g>`;
+      return `<g transform="translate(${28 * k} 0)">${lit}${k + 1 === point ? '<circle cx="24" cy="34.5" r="3"/>' : ''}</g>`;
     }).join('');
     const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${HEIGHT}"><rect width="100%" height="100%" fill="black"/>`
       + `<g fill="white" transform="translate(${8 + 4 * next()} ${4 + (40 - 36 * scale) * next()}) scale(${scale}) skewX(${-10 * next()})">${drawn}</g></svg>`;
@@ -92,9 +92,14 @@ function read(scores: ArrayLike<number>, n: number): string[] {
   });
 }
 const share = (readings: readonly string[]): number => readings.filter((text, i) => text === test.texts[i]).length / readings.length;
-const accuracy = (params: Params): number => share(read(logits(params, test.x).data as Float32Array, test.texts.length));
-const before = accuracy(model.params);
-print(`as it came: ${(100 * before).toFixed(1)} % of ${test.texts.length} displays read without a mistake`);
+/** The share of displays that are read without a mistake, and some that are not. */
+function judged(params: Params): [number, string] {
+  const readings = read(logits(params, test.x).data as Float32Array, test.texts.length);
+  const wrong = readings.flatMap((text, i) => (text === test.texts[i] ? [] : [`${test.texts[i]} as '${text}'`]));
+  return [share(readings), wrong.length ? `; it reads ${wrong.slice(0, 6).join(', ')}` : ''];
+}
+const [before, mistakes] = judged(model.params);
+print(`as it came: ${(100 * before).toFixed(1)} % of ${test.texts.length} displays read without a mistake${mistakes}`);
 
 // ---- Adapters train --------------------------------------------------------------------------------------------------
 
@@ -111,8 +116,8 @@ const run = fit({ step, state: step.init(adapters.params), steps, data: data.fro
 for await (const event of run) if (event.type === 'step' && event.step % 25 === 0) print(`step ${event.step}: loss ${Number(event.loss).toFixed(3)}`);
 const seconds = (performance.now() - began) / 1000;
 const params = await run.params();
-const after = accuracy(params);
-print(`fine-tuned: ${(100 * after).toFixed(1)} %, ${steps} steps in ${seconds.toFixed(1)} s`);
+const [after, left] = judged(params);
+print(`fine-tuned: ${(100 * after).toFixed(1)} %, ${steps} steps in ${seconds.toFixed(1)} s${left}`);
 
 // ---- And go back into the model --------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ const ATTRIBUTES = ['axis', 'axes', 'perm', 'to', 'keepdims', 'kernel_shape', 'p
 export const PLACES = ['w.bin', '../secret.bin', '/etc/passwd', 'link.bin', 'hard.bin', 'up/secret.bin', 'folder', './w.bin', 'folder/../w.bin', '..\\secret.bin', 'C:\\w.bin', '', '\0', 'w.bin\0', 'missing.bin', '.', '..', '/dev/zero', '/proc/self/mem', 'fifo'];
 
 /** Of messages that are no longer valid, too. */
-const copyOf = <S extends DescMessage>(schema: S, m: MessageShape<S>): MessageShape<S> => fromBinary(schema, toBinary(schema, m));
+const copyOf = <S extends DescMessage>(schema: S, m: MessageShape<S>): MessageShape<S> => fromBinary(schema, toBinary(schema, m), { recursionLimit: 10_000 });
 
 type Change = (m: ModelProto, d: Draw) => void;
 
