@@ -230,6 +230,7 @@ function rangeOf(c: Call): Array {
 function oneHot(c: Call): Array {
   const [given, values] = [c.x(0), c.x(2)];
   const depth = Number(c.given(1)[0]);
+  if (!(Number.isInteger(depth) && depth >= 0)) throw c.fail(`has a depth of ${depth}`);
   const axis = canonicalAxis(c.int('axis', -1), given.ndim + 1, c.where);
   const index = isFloat(given.dtype) ? lax.convertElementType(given, 'int64') : given;
   const at = lax.select(lax.lt(index, 0), lax.add(index, depth), index);
