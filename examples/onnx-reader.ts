@@ -4,7 +4,7 @@
  * its head learn them by the CTC loss, from lines and their texts alone; everything else stays frozen, and out of the backward pass. The
  * model is written back, adapters merged, and plain onnxruntime-node runs it.
  *
- *   node dist/examples/onnx-reader.js [--steps 150] [--seed 0] [--out out/onnx-reader] [--json]
+ *   node dist/examples/onnx-reader.js [--steps 80] [--seed 0] [--out out/onnx-reader] [--json]
  */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -19,7 +19,7 @@ import * as optax from 'hokku/optax';
 import { data, fit, trainStep } from 'hokku/training';
 import { generator } from './support/random.js';
 
-const { values } = parseArgs({ options: { steps: { type: 'string', default: '150' }, seed: { type: 'string', default: '0' }, out: { type: 'string', default: 'out/onnx-reader' }, json: { type: 'boolean', default: false } } });
+const { values } = parseArgs({ options: { steps: { type: 'string', default: '80' }, seed: { type: 'string', default: '0' }, out: { type: 'string', default: 'out/onnx-reader' }, json: { type: 'boolean', default: false } } });
 const [steps, seed] = [Number(values.steps), Number(values.seed)];
 const print = (text: string): void => { if (!values.json) console.log(text); };
 
