@@ -133,7 +133,7 @@ export function readModel(from: string | Uint8Array, folder?: string): Model {
 }
 
 function read(source: Source, folder: Folder): Model {
-  if (Buffer.from(source.read(0, Math.min(LFS.length, source.size))).toString('latin1') === LFS) throw new FileFormatError(`${source.name} only points to a model that is kept by Git LFS; fetch it with \`git lfs pull\`.`);
+  if (new TextDecoder().decode(source.read(0, Math.min(LFS.length, source.size))) === LFS) throw new FileFormatError(`${source.name} only points to a model that is kept by Git LFS; fetch it with \`git lfs pull\`.`);
   const layout = layoutOf(source);
   const proto = decode(source, layout);
   if (proto.graph?.initializer.length !== layout.initializers.length) throw new FileFormatError(`${source.name} is no ONNX model, or a damaged one: its fields can be read in two ways.`);
