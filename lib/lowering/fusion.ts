@@ -221,8 +221,10 @@ function group(jaxpr: Jaxpr, equations: readonly Equation[], producer: ReadonlyM
     copies.set(p, (copies.get(p) ?? new Set()).add(members));
     for (const a of p.inputs) { const q = producerOf(a, p.outputs[0].aval.shape); if (q) copyInto(members, q); }
   };
+  /** Where an equation is computed: in its own group, if it is in one, and in those that have a copy. */
+  const groupsOf = (u: Equation): Equation[][] => [...(dropped.has(u) ? [] : [owner.get(u)!]), ...(copies.get(u) ?? [])];
   const copied = (e: Equation): boolean => copies.has(e)
-    && users.get(e.outputs[0])!.every((u) => typeof u !== 'number' && (dropped.has(u) || copies.get(e)!.has(owner.get(u)!)));
+    && users.get(e.outputs[0])!.every((u) => typeof u !== 'number' && groupsOf(u).every((g) => copies.get(e)!.has(g)));
   for (const e of [...equations].reverse()) {
     if (!candidates.has(e)) continue;
     if (copied(e)) { dropped.add(e); continue; }

@@ -88,8 +88,9 @@ describe('every module', () => {
   describe('computes the same eagerly', () => forEach(SIZED, (d) => {
     const { f, x, params, state, out, next } = made(d);
     const [eager, eagerNext] = f.apply(params, state, KEY, x);
-    expectNear(eager, out, 2e-5, 'outputs');
-    expectNear(eagerNext, next, 2e-5, 'state');
+    // A program's convolutions and products add in another order than single ones, and normalisations magnify that.
+    expectNear(eager, out, 5e-5, 'outputs');
+    expectNear(eagerNext, next, 5e-5, 'state');
   }));
 
   describe('and on every engine', () => {

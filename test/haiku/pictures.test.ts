@@ -70,7 +70,7 @@ describe('hk.toDot', () => {
   it('draws gradients in the box of their module', () => {
     const source = hk.toDot(grad(loss))(params, image);
     const box = source.slice(source.indexOf('my_model/conv2_d (Conv2D)'));
-    expect(box).to.contain('dot_general');
+    expect(box).to.contain('conv_kernel_gradient');
     expect(source.match(/subgraph/g)).to.have.length(2);
   });
 
