@@ -7,7 +7,7 @@ export const LONG = Boolean(process.env['HOKKU_LONG']);
 /** All cases, or every n-th where the tests are to be short. */
 export const every = (cases: readonly Case[], n: number): readonly Case[] => cases.filter((_, i) => LONG || i % n === 0);
 
-const CHUNK = 24;
+const CHUNK = 8;
 type Compile = (f: (...xs: Array[]) => Array[], inputs: readonly Array[]) => Array[];
 
 /**
