@@ -30,16 +30,17 @@ export async function main(options: ExampleOptions) {
 
   /** Trains on some digits; answers with the parameters and the state after it, and how it went. */
   async function train(name: string, digits: number[], params: hk.Params, state: hk.State, specification: Omit<Specification, 'optimizer'>) {
-    const step = trainStep({ optimizer: optax.adam(3e-3), ...specification });
+    // Each group that is unfrozen counts its own steps, so it warms up for itself.
+    const rate = optax.warmupConstantSchedule(0, 3e-3, Math.ceil(steps / 15));
+    const step = trainStep({ optimizer: optax.adam(rate), ...specification });
     const run = fit({
       step, state: step.init(params, { state }), steps,
       data: data.fromArrays(mnist('train', digits)).shuffle({ seed }).batch(64).repeat(),
       evaluation: { every: steps, data: data.fromArrays(mnist('t10k', digits)).batch(256), metrics: accuracy },
     });
     const events = await watch(run, name, options);
-    const carry = run.state!;
     return {
-      params: hk.dataStructures.merge(carry.trainable, carry.nonTrainable) as hk.Params, state: carry.state,
+      params: await run.params(), state: run.state!.state,
       result: { accuracy: evaluated(events).accuracy, millisecondsPerStep: stepTime(events), losses: losses(events) },
     };
   }

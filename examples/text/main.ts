@@ -59,7 +59,9 @@ export async function main(options: ExampleOptions) {
       const logits = net.apply(params, null, batch.index({}, { stop: -1 }));
       return jnp.mean(optax.softmaxCrossEntropyWithIntegerLabels(logits, batch.index({}, { start: 1 })));
     };
-    const step = trainStep({ loss, optimizer: optax.chain(optax.clipByGlobalNorm(1), optax.adam(optax.cosineDecaySchedule(3e-3, options.steps))) });
+    // Adam's first steps are full-sized: after them the transformer would know no more than pairs of characters for hundreds of steps.
+    const rate = optax.warmupCosineDecaySchedule(0, 3e-3, Math.min(100, Math.ceil(options.steps / 10)), options.steps);
+    const step = trainStep({ loss, optimizer: optax.chain(optax.clipByGlobalNorm(1), optax.adam(rate)) });
     const run = fit({
       step, state: step.init(net.init(random.PRNGKey(options.seed), jnp.zeros([1, length], { dtype: 'int32' }))), data: train, steps: options.steps,
       evaluation: { every: options.steps, data: test, metrics: (params, batch) => ({ bitsPerCharacter: loss(params, batch).div(Math.LN2) }) },
@@ -67,7 +69,7 @@ export async function main(options: ExampleOptions) {
     const events = await watch(run, name, options);
 
     // It writes on: each character is drawn from what the last 64 make likely, a little sharpened.
-    const params = run.state!.trainable;
+    const params = await run.params();
     const draw = jit((key: Array, tokens: Array) => random.categorical(key, net.apply(params, null, tokens).index(0, -1).div(0.8)));
     let sample = text.slice(split, split + length);
     for (let i = 0; i < Math.min(400, options.steps); i++) {

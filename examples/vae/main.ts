@@ -55,7 +55,7 @@ export async function main(options: ExampleOptions) {
   say(options, `on the test set: ${nats.toFixed(1)} nats an image`);
 
   // Two rows of the test set, each over its reconstructions; and what the decoder makes of noise.
-  const trained = run.state!.trainable;
+  const trained = await run.params();
   const originals = test.image.index({ stop: 16 }).astype('float32').div(255);
   const reconstruct = jit((image: Array) => nn.sigmoid(vae.apply.autoencode(trained, testKey, image).logits));
   const rows = jnp.stack([originals, reconstruct(originals)].map((x) => x.reshape([2, 8, 28, 28, 1])), { axis: 1 }).reshape([32, 28, 28, 1]);
