@@ -65,7 +65,7 @@ export function setInStore<T>(store: Store<T>, module: string, name: string, val
 /** What a value is, in words for an error: `string 'abc'`, `f32[2,3]`, `Float32Array`. */
 export function describe(value: unknown): string {
   if (value === null || value === undefined) return String(value);
-  if (isArray(value)) return `an array ${String(value)}`;
+  if (isArray(value)) return `an array ${value.toString()}`; // String(value) is refused while it is traced
   if (typeof value === 'string') return `string '${value}'`;
   if (typeof value === 'function') return `function ${value.name || '(anonymous)'}`;
   if (typeof value !== 'object') return `${typeof value} ${String(value)}`;

@@ -187,6 +187,7 @@ function decorate<C extends ModuleClass>(cls: C, name: string | undefined): C {
   if (decorated.has(cls)) throw new TypeError(`${cls.name} is decorated with hk.module already: decorate each class once.`);
   if (name !== undefined) checkName(name);
   const proxy: C = new Proxy(cls, {
+    apply() { throw new TypeError(`${cls.name} is a class of modules: write new ${cls.name}(…).`); },
     construct(target, args, newTarget) {
       // Any other newTarget is a subclass on its way up through super(): its own decorator has opened the scope.
       if (newTarget !== proxy) return Reflect.construct(target, args, newTarget) as object;

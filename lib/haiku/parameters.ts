@@ -71,6 +71,7 @@ export function getParameter(name: string, shape: readonly number[], options?: V
   if (init !== undefined && init !== null && typeof init !== 'function') throw new TypeError(`hk.getParameter: init of '${fullName}' must be a function (shape, dtype) → array, but got ${describe(init)}.`);
   const context = contextOf(frame, module, name, shape, dtype, init);
   let param: Array | undefined = frame.params.get(module)?.get(name);
+  let made = false;
 
   if (param === undefined || param === null) {
     const noInit: Initializer = () => { throw new ValueError(`Initializer must be specified: '${fullName}' does not exist yet; give getParameter { init }.`, NO_INIT); };
@@ -85,12 +86,13 @@ export function getParameter(name: string, shape: readonly number[], options?: V
       if (frame.frozen) throw missingParameter(frame, module, name, shape, undefined);
       setInStore(frame.params, module, name, checkValue(fullName, param));
     }
+    made = true;
   }
 
   const value = checkValue(fullName, read('params', param, context));
   if (value.shape.length !== shape.length || value.shape.some((size, i) => String(size) !== String(shape[i]))) {
-    throw new ValueError(`'${fullName}' with retrieved shape [${value.shape}] does not match shape=[${shape}] dtype=${dtype}: the parameters come from a `
-      + 'model of other sizes, or two modules share this name.');
+    throw new ValueError(`'${fullName}' with retrieved shape [${value.shape}] does not match shape=[${shape}] dtype=${dtype}: ${
+      made ? 'that is what its initialiser returned' : 'the parameters come from a model of other sizes, or two modules share this name'}.`);
   }
   return value;
 }

@@ -1,6 +1,6 @@
 /** What a user gets wrong: one sentence each, that names the thing, what was expected, and what was given. */
 import * as hk from '../../lib/index.js';
-import { jit, numpy as jnp, type Array } from '../../lib/jax/index.js';
+import { jit, numpy as jnp, random, type Array } from '../../lib/jax/index.js';
 import { inInit, refused } from './helpers.js';
 
 const x = jnp.ones([4, 3]);
@@ -44,6 +44,10 @@ const CASES: [what: string, f: () => unknown, name: string, message: RegExp][] =
   ['a class without the decorator', () => new (class Foo extends hk.Module {})(), 'TypeError', /Foo extends hk\.Module without its decorator/],
   ['a key where none was given', () => mlp.init(null, x), 'MissingRNGError', /must pass a non-null PRNGKey/],
   ['BatchNorm without isTraining', () => norm.apply(normParams, normState, null, x, wrong(undefined)), 'TypeError', /isTraining must be true or false/],
+  ['isTraining as an argument of jit', () => jit(norm.init)(random.PRNGKey(0), x, true), 'TypeError', /isTraining must be true or false, but got an array bool\[\]: .*static argument: jit\(f, \{ staticArgnums \}\)/],
+  ['a class without new', () => wrong(hk.Linear)(3), 'TypeError', /^Linear is a class of modules: write new Linear\(…\)/],
+  ['an initialiser of another shape', () => hk.getParameter('w', [2], { init: () => jnp.zeros([3]) }), 'ValueError', /'~\/w' with retrieved shape \[3\] does not match shape=\[2\] dtype=float32: that is what its initialiser returned/],
+  ['a state of another batch', () => { const core = new hk.LSTM(5); return core(x, core.initialState(2)); }, 'ValueError', /inputs of the shape \[4,3\] go with a hidden state of the shape \[4,5\], but it is \[2,5\]: make it with initialState\(4\)/],
   ['BatchNorm without averages', () => norm.init(1, x, false), 'ValueError', /No value for 'average'.*let init run with isTraining true/],
   ['missing state', () => norm.apply(normParams, {}, null, x, false), 'ValueError', /No value for 'average' in 'batch_norm\/~\/mean_ema'.*Give apply the state that init returned/],
   ['a shape that changed', () => mlp.apply(params, null, jnp.ones([4, 7])), 'ValueError', /'mlp\/~\/linear_0\/w' with retrieved shape \[3,5\] does not match shape=\[7,5\]/],

@@ -1,11 +1,11 @@
 /** Batch normalisation. */
 import { isArray, lax, numpy as jnp, type Array } from '../../jax/index.js';
-import { TypeError, ValueError } from '../../runtime/errors.js';
+import { ValueError } from '../../runtime/errors.js';
 import { checkOptions } from '../../runtime/options.js';
 import { Module, module, type ModuleOptions } from '../module.js';
 import { getParameter } from '../parameters.js';
 import type { Initializer } from '../types.js';
-import { asInput, checkGiven, checkInit, getChannelIndex } from './layout.js';
+import { asInput, checkGiven, checkInit, checkIsTraining, getChannelIndex } from './layout.js';
 import { ExponentialMovingAverage } from './moving-averages.js';
 
 export interface BatchNormOptions extends ModuleOptions {
@@ -100,7 +100,7 @@ export class BatchNorm extends Module<(inputs: Array, isTraining: boolean, scale
 
   override call(inputs: Array, isTraining: boolean, scaleOrOptions?: Array | BatchNormCallOptions, offset?: Array, options?: BatchNormCallOptions): Array {
     const where = 'hk.BatchNorm';
-    if (typeof isTraining !== 'boolean') throw new TypeError(`${where}: isTraining must be true or false, but got ${String(isTraining)}: call it as bn(x, isTraining).`);
+    checkIsTraining(where, isTraining, 'bn(x, isTraining)');
     const early = scaleOrOptions !== undefined && scaleOrOptions !== null && !isArray(scaleOrOptions);
     const scale = early ? undefined : (scaleOrOptions as Array | undefined);
     const { testLocalStats = false } = checkOptions(`${where}.call`, early ? (scaleOrOptions as BatchNormCallOptions) : options, ['testLocalStats']);

@@ -1,5 +1,5 @@
 /** What the layers share about their arguments: sizes for every spatial axis, and where the channels are. */
-import { numpy as jnp, type Array } from '../../jax/index.js';
+import { isArray, numpy as jnp, type Array } from '../../jax/index.js';
 import { TypeError, ValueError } from '../../runtime/errors.js';
 import { describe } from '../mappings.js';
 import type { Initializer } from '../types.js';
@@ -28,6 +28,13 @@ export function checkSize(where: string, what: string, size: number, least: 0 | 
 
 /** As `replicate`, of sizes of at least 1. */
 export const replicateSize = (where: string, what: string, value: PerAxis, n: number): number[] => replicate(where, what, value, n).map((size) => checkSize(where, what, size, 1));
+
+/** What a call was told of training. @throws TypeError for what is no boolean. */
+export function checkIsTraining(where: string, isTraining: unknown, how: string): void {
+  if (typeof isTraining === 'boolean') return;
+  const remedy = isArray(isTraining) ? 'it decides what is traced, so for jit it is a static argument: jit(f, { staticArgnums })' : `call it as ${how}`;
+  throw new TypeError(`${where}: isTraining must be true or false, but got ${describe(isTraining)}: ${remedy}.`);
+}
 
 /** An argument of a call as an array. @throws TypeError where it was left out. */
 export function asInput(where: string, what: string, x: Array): Array {

@@ -49,6 +49,8 @@ export class LSTM extends RNNCore<LSTMState, Array, Array> {
     const x = asInput('hk.LSTM', 'inputs', inputs);
     if (x.ndim !== 1 && x.ndim !== 2) throw new ValueError(`hk.LSTM: LSTM input must be rank-1 or rank-2, but has the shape [${x.shape}]; unroll sequences with hk.dynamicUnroll.`);
     const { hidden, cell } = checkState('hk.LSTM', state);
+    const wanted = [...x.shape.slice(0, -1), this.hiddenSize];
+    if (String(hidden.shape) !== String(wanted)) throw new ValueError(`hk.LSTM: inputs of the shape [${x.shape}] go with a hidden state of the shape [${wanted}], but it is [${hidden.shape}]: make it with initialState(${x.ndim === 1 ? 'null' : x.shape[0]}).`);
     return lstmStep(new Linear(4 * this.hiddenSize)(jnp.concatenate([x, hidden], { axis: -1 })), cell);
   }
 

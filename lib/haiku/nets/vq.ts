@@ -1,11 +1,11 @@
 /** Vector quantisation (van den Oord et al. 2017): the discrete middle of a VQ-VAE. */
 import { lax, nn, numpy as jnp, stopGradient, type Array } from '../../jax/index.js';
 import type { DType } from '../../runtime/dtypes.js';
-import { TypeError, ValueError } from '../../runtime/errors.js';
+import { ValueError } from '../../runtime/errors.js';
 import { checkOptions } from '../../runtime/options.js';
 import { VarianceScaling } from '../initializers.js';
 import { Module, module, type ModuleOptions } from '../module.js';
-import { asInput } from '../modules/layout.js';
+import { asInput, checkIsTraining } from '../modules/layout.js';
 import { ExponentialMovingAverage } from '../modules/moving-averages.js';
 import { getParameter, getState, setState } from '../parameters.js';
 
@@ -59,7 +59,7 @@ function perplexityOf(encodings: Array, crossReplicaAxis: string | undefined): A
 const straightThrough = (inputs: Array, quantized: Array): Array => inputs.add(stopGradient(quantized.sub(inputs)));
 
 function checkTraining(where: string, isTraining: unknown): void {
-  if (typeof isTraining !== 'boolean') throw new TypeError(`${where}: isTraining must be true or false, but got ${String(isTraining)}.`);
+  checkIsTraining(where, isTraining, 'vq(inputs, isTraining)');
 }
 
 /**
