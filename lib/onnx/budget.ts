@@ -13,9 +13,9 @@ import { ValueError } from '../runtime/errors.js';
 import { Sequence, type Value } from './values.js';
 
 /** Bytes that the results of any model may take, all together, and how many times those of its file and inputs. */
-const [ANY, TIMES] = [2 ** 25, 2 ** 10];
+const [ANY, TIMES] = [2 ** 24, 2 ** 9];
 /** What a node or a primitive counts beside its results, and a number in a list of JavaScript's. */
-const [STEP, NUMBER] = [4096, 16];
+const [STEP, NUMBER] = [2048, 16];
 
 /** A model asks for more than it has a budget for. */
 export class BudgetError extends ValueError {

@@ -48,6 +48,7 @@ function turnByTurn(c: Call, body: Graph, most: number, first: readonly Value[])
 function loop(c: Call): Value[] {
   const body = c.graph('body');
   const first = c.inputs.slice(2).map((_, i) => c.value(i + 2));
+  if (body.outputs.length < 1 + first.length) throw c.fail(`carries ${first.length} values, and so needs a body of at least ${1 + first.length} outputs, but it has ${body.outputs.length}`);
   const most = c.has(0) ? knownOf(c.value(0)) : null;
   const turns = most ? Number(most.values[0]) : Infinity;
   const start = c.has(1) ? knownOf(c.value(1)) : new Known('bool', [], [1]);

@@ -74,12 +74,12 @@ describe('what mutated models have found', () => {
       'Loop that goes round and round': turns(graph([node('Identity', ['go'], ['on']), node('Neg', ['s'], ['t'])], [port('i', 'int64'), port('go', 'bool'), port('s')], [port('on'), port('t')])),
     };
     for (const [name, g] of Object.entries(models)) {
-      it(name, () => refused(g, new RegExp(`budget of 3\\d MB.*\\{ budget: \\d+ \\}.*${name.split(' ')[0]}`)));
+      it(name, () => refused(g, new RegExp(`budget of 1\\d MB.*\\{ budget: \\d+ \\}.*${name.split(' ')[0]}`)));
     }
 
     it('neither while a function is traced', () => {
       const m = importModel(model(models['Tile']));
-      expect(thrown(() => jit((x: Array) => jnp.sum(m.apply(m.params, x)))(jnp.array([1, 2]))).message).to.match(/budget of 3\d MB.*Tile/);
+      expect(thrown(() => jit((x: Array) => jnp.sum(m.apply(m.params, x)))(jnp.array([1, 2]))).message).to.match(/budget of 1\d MB.*Tile/);
     });
 
     it('a user may give it more', () => {
