@@ -88,9 +88,10 @@ describe('every module', () => {
   describe('computes the same eagerly', () => forEach(SIZED, (d) => {
     const { f, x, params, state, out, next } = made(d);
     const [eager, eagerNext] = f.apply(params, state, KEY, x);
-    // A program's convolutions and products add in another order than single ones, and normalisations magnify that.
-    expectNear(eager, out, 5e-5, 'outputs');
-    expectNear(eagerNext, next, 5e-5, 'state');
+    // A program's convolutions add in another order than single ones, which the normalisations of a few pixels by each other magnify.
+    const tolerance = d.name.startsWith('nets.ResNet') ? 5e-4 : 2e-5;
+    expectNear(eager, out, tolerance, 'outputs');
+    expectNear(eagerNext, next, tolerance, 'state');
   }));
 
   describe('and on every engine', () => {
