@@ -12,8 +12,8 @@ import { DTYPES } from '../runtime/dtypes.js';
 import { ValueError } from '../runtime/errors.js';
 import { Sequence, type Value } from './values.js';
 
-/** Bytes that the results of any model may take, all together, and how many times those of its file and inputs. */
-const [ANY, TIMES] = [2 ** 24, 2 ** 9];
+/** Bytes that the results of any model may take, all together, and how many times those of its file and of its inputs. */
+const [ANY, FILE, INPUTS] = [2 ** 24, 2 ** 9, 2 ** 12];
 /** What a node or a primitive counts beside its results, and a number in a list of JavaScript's. */
 const [STEP, NUMBER] = [2048, 16];
 
@@ -49,11 +49,12 @@ const megabytes = (bytes: number): string => `${Math.round(bytes / 2 ** 20).toLo
 
 /**
  * Evaluates something of a model.
- * @param size bytes of the model's file and of what it is called with
+ * @param file bytes of the model, wherever they lie
+ * @param inputs bytes of what it is called with
  * @param times the budget that the user gave
  */
-export function withBudget<T>(size: number, times: number, f: () => T): T {
-  const [outer, most] = [spend, times * (ANY + TIMES * size)];
+export function withBudget<T>(file: number, inputs: number, times: number, f: () => T): T {
+  const [outer, most] = [spend, times * (ANY + FILE * file + INPUTS * inputs)];
   let spent = 0;
   spend = (bytes) => {
     if (bytes > 0) spent += bytes;

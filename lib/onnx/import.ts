@@ -225,7 +225,8 @@ export function importModel(from: string | Uint8Array, options?: ImportOptions):
     };
     const scope = new Scope(null, graph.constants, caches.get(float)!, run);
     for (const x of fed) scope.set(x.name, typed(x));
-    withBudget(model.source.size + [...own.values(), ...fed].reduce((n, { x }) => n + sizeOf(x), 0), budget, () => runPlan(plan, scope, run));
+    const bytes = (values: Iterable<Bound>): number => [...values].reduce((n, { x }) => n + sizeOf(x), 0);
+    withBudget(Math.max(model.source.size, bytes(own.values())), bytes(fed), budget, () => runPlan(plan, scope, run));
     const value = (name: string): any => {
       const v = scope.get(name);
       if (!v) throw new FileFormatError(`${model.source.name} does not make '${name}'.`);
