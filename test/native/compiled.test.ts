@@ -1,7 +1,7 @@
 /** Loops as machine code: the same bits as operation by operation, where each has its loop in C++. */
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { jit, lax, numpy as jnp, type Array, type EngineName } from 'hokku/jax';
+import { jit, lax, numpy as jnp, type Array, type EngineName } from '../../lib/jax/index.js';
 import { engines } from '../../lib/runtime/engines.js';
 
 type Make = (pick: (k: number) => Array) => Array;
