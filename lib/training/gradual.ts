@@ -6,7 +6,9 @@ import { tree } from '../jax/index.js';
 import { traverse, type Structure } from '../haiku/data-structures.js';
 import { fromEntries, fromStore, isMapping, setInStore, type Store } from '../haiku/mappings.js';
 import type { Params } from '../haiku/types.js';
-import { PartitionState, type GradientTransformation, type OptState } from '../optax/index.js';
+import type { GradientTransformation, OptState } from '../optax/index.js';
+// Not by way of the index: who imports hokku need not load every optimizer.
+import { PartitionState } from '../optax/transforms/combining.js';
 import { TypeError, ValueError } from '../runtime/errors.js';
 import { checkOptions } from '../runtime/options.js';
 import { selector, theModules, type Entry, type Selection } from '../runtime/patterns.js';

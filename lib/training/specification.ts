@@ -2,7 +2,8 @@
 import { isArray, numpy as jnp, valueAndGrad, type Array } from '../jax/index.js';
 import { fromEntries } from '../haiku/mappings.js';
 import type { Params, State } from '../haiku/types.js';
-import { applyUpdates, type ExtraArgs, type GradientTransformation, type OptState } from '../optax/index.js';
+import type { ExtraArgs, GradientTransformation, OptState } from '../optax/index.js';
+import { applyUpdates } from '../optax/update.js';
 import { TypeError, ValueError } from '../runtime/errors.js';
 import type { GradualUnfreezing } from './gradual.js';
 import type { Trainable } from './trainable.js';
