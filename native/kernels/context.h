@@ -74,6 +74,21 @@ class ContextHost : public Host {
   OrtKernelContext* context_;
 };
 
+// Whether there is a third input, which is a bias.
+inline bool hasBias(const OrtApi* api, const OrtKernelInfo* info) {
+  size_t inputs = 0;
+  check(api->KernelInfo_GetInputCount(info, &inputs));
+  return inputs == 3;
+}
+
+// The bias of so many columns, or null where there is none.
+inline const float* biasOf(ContextHost& host, bool present, int64_t columns, const char* name) {
+  if (!present) return nullptr;
+  const Tensor bias = host.input(2);
+  if (bias.shape.size() != 1 || bias.shape[0] != columns) throw std::invalid_argument("hokku." + std::string(name) + ": the bias does not fit");
+  return static_cast<const float*>(bias.data);
+}
+
 inline int64_t intAttribute(const OrtApi* api, const OrtKernelInfo* info, const char* name) {
   int64_t value = 0;
   check(api->KernelInfoGetAttribute_int64(info, name, &value));

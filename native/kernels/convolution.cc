@@ -1,7 +1,6 @@
 #include "convolution.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
 #include <vector>
 
@@ -11,26 +10,7 @@
 namespace hokku {
 namespace {
 
-struct Vec {
-  static constexpr size_t kLanes = 4, kRows = 4;
-  float v[kLanes];
-
-  template <class F>
-  static Vec each(F f) {
-    Vec out;
-    for (size_t i = 0; i < kLanes; i++) out.v[i] = f(i);
-    return out;
-  }
-  static Vec splat(float x) { return {{x, x, x, x}}; }
-  static Vec load(const float* p) { return {{p[0], p[1], p[2], p[3]}}; }
-  static Vec load(const float* p, size_t n) { return each([&](size_t i) { return i < n ? p[i] : 0; }); }
-  static Vec fma(Vec x, Vec y, Vec z) { return each([&](size_t i) { return x.v[i] * y.v[i] + z.v[i]; }); }
-  void store(float* p) const { std::copy_n(v, kLanes, p); }
-  void store(float* p, size_t n) const { std::copy_n(v, n, p); }
-  Vec operator+(Vec y) const { return each([&](size_t i) { return v[i] + y.v[i]; }); }
-  Vec relu() const { return each([&](size_t i) { return 0 > v[i] ? 0 : v[i]; }); }
-};
-
+#include "vec_base.inc"
 #include "convolution.inc"
 
 const ConvolutionLoops& loopsOfThisMachine() {
@@ -48,15 +28,11 @@ const ConvolutionLoops& loopsOfThisMachine() {
 constexpr size_t kPixels = 256, kSeen = size_t{1} << 18;
 // At least so many tasks are made where there is enough to divide.
 constexpr size_t kTasks = 16;
-// Multiplications that are not worth a second thread.
-constexpr size_t kSmall = size_t{1} << 19;
 // Floats of sums that are kept beside each other, so that threads can share the pixels of a gradient.
 constexpr size_t kSums = size_t{1} << 20;
 
 // Packed matrices have room for whole vectors of any machine, so that their sizes are known before there is one.
 constexpr size_t kLongestVector = 16;
-
-constexpr size_t ceilDiv(size_t x, size_t y) { return (x + y - 1) / y; }
 
 Scratch& packed() {
   thread_local Scratch kept;
@@ -65,19 +41,6 @@ Scratch& packed() {
 Scratch& seenByThread() {
   thread_local Scratch kept;
   return kept;
-}
-
-// Whoever is free takes the next task, since some threads are slower than others.
-template <class F>
-void share(Host& host, size_t tasks, size_t work, F&& f) {
-  if (tasks < 2 || work < kSmall) {
-    for (size_t task = 0; task < tasks; task++) f(task);
-    return;
-  }
-  std::atomic<size_t> next = 0;
-  parallelFor(host, tasks, [&](size_t) {
-    for (size_t task; (task = next.fetch_add(1, std::memory_order_relaxed)) < tasks;) f(task);
-  });
 }
 
 // What an element of the window sees: the image's element `at` for the first pixel, and on from there.

@@ -25,22 +25,7 @@
 namespace hokku {
 namespace {
 
-struct Vec {
-  static constexpr size_t kLanes = 16, kRows = 12;
-  __m512 v;
-
-  static __mmask16 first(size_t n) { return static_cast<__mmask16>((1u << n) - 1); }
-  static Vec splat(float x) { return {_mm512_set1_ps(x)}; }
-  static Vec load(const float* p) { return {_mm512_loadu_ps(p)}; }
-  static Vec load(const float* p, size_t n) { return {_mm512_maskz_loadu_ps(first(n), p)}; }
-  static Vec fma(Vec x, Vec y, Vec z) { return {_mm512_fmadd_ps(x.v, y.v, z.v)}; }
-  void store(float* p) const { _mm512_storeu_ps(p, v); }
-  void store(float* p, size_t n) const { _mm512_mask_storeu_ps(p, first(n), v); }
-  Vec operator+(Vec y) const { return {_mm512_add_ps(v, y.v)}; }
-  // The second operand where either is NaN.
-  Vec relu() const { return {_mm512_max_ps(_mm512_setzero_ps(), v)}; }
-};
-
+#include "vec_avx512.inc"
 #include "convolution.inc"
 }  // namespace
 

@@ -1,10 +1,8 @@
 #include "product.h"
 
 #include <algorithm>
-#include <atomic>
-#include <cstdint>
-#include <vector>
 
+#include "scratch.h"
 #include "targets.h"
 
 #ifdef HOKKU_X86_TARGETS
@@ -14,32 +12,7 @@
 namespace hokku {
 namespace {
 
-struct Vec {
-  static constexpr size_t kLanes = 4, kRows = 4;
-  float v[kLanes];
-
-  template <class F>
-  static Vec each(F f) {
-    Vec out;
-    for (size_t i = 0; i < kLanes; i++) out.v[i] = f(i);
-    return out;
-  }
-  static Vec splat(float x) { return {{x, x, x, x}}; }
-  static Vec load(const float* p) { return {{p[0], p[1], p[2], p[3]}}; }
-  static Vec load(const float* p, size_t n) { return each([&](size_t i) { return i < n ? p[i] : 0; }); }
-  static Vec fma(Vec x, Vec y, Vec z) { return each([&](size_t i) { return x.v[i] * y.v[i] + z.v[i]; }); }
-  void store(float* p) const { std::copy_n(v, kLanes, p); }
-  void store(float* p, size_t n) const { std::copy_n(v, n, p); }
-  Vec operator+(Vec y) const { return each([&](size_t i) { return v[i] + y.v[i]; }); }
-  Vec relu() const { return each([&](size_t i) { return 0 > v[i] ? 0 : v[i]; }); }
-
-  // Four elements of each of kLanes rows as columns; where there are fewer rows, the last one is repeated.
-  template <bool fewer>
-  static void turn(const float* from, size_t stride, size_t rows, Vec (&to)[4]) {
-    for (size_t c = 0; c < 4; c++) to[c] = each([&](size_t r) { return from[(fewer && r >= rows ? rows - 1 : r) * stride + c]; });
-  }
-};
-
+#include "vec_base.inc"
 #include "product.inc"
 #include "product_blocks.inc"
 
@@ -67,20 +40,6 @@ constexpr size_t kFew = 16;
 constexpr size_t kPacked = size_t{1} << 20;
 constexpr size_t kLeastRows = 64;
 
-// Memory that a thread keeps: fresh memory would be paged in again by every product.
-class Scratch {
- public:
-  float* floats(size_t count) {
-    constexpr size_t kAlign = 64 / sizeof(float);
-    if (kept_.size() < count + kAlign) kept_.resize(count + kAlign);
-    const size_t past = reinterpret_cast<uintptr_t>(kept_.data()) / sizeof(float) % kAlign;
-    return kept_.data() + (kAlign - past) % kAlign;
-  }
-
- private:
-  std::vector<float> kept_;
-};
-
 // Denormal numbers count as zero in products, as in XLA on a CPU: each costs the processor about a hundred multiplications,
 // and the softmax of a trained classifier is full of them.
 class FlushDenormals {
@@ -107,20 +66,6 @@ Scratch& stripsOfThread() {
   return kept;
 }
 
-// Whoever is free takes the next task, since some threads are slower than others.
-template <class F>
-void share(Host& host, size_t tasks, size_t work, F&& f) {
-  if (tasks < 2 || work < 2 * kTaskWork) {
-    for (size_t task = 0; task < tasks; task++) f(task);
-    return;
-  }
-  std::atomic<size_t> next = 0;
-  parallelFor(host, tasks, [&](size_t) {
-    [[maybe_unused]] const FlushDenormals flush;
-    for (size_t task; (task = next.fetch_add(1, std::memory_order_relaxed)) < tasks;) f(task);
-  });
-}
-
 void multiplyFew(const Product& p, const ProductLoops& loops, Host& host) {
   const size_t groups = p.n / kTaskColumns;
   const size_t tasks = std::min(groups, p.m * p.n * p.k / kTaskWork);
@@ -141,10 +86,12 @@ void multiplyMany(const Product& p, const ProductLoops& loops, Host& host) {
     float* memory = rowsOfThread().floats(height * p.k + blocks * depths * loops.lanes);
     const auto packed = [&](size_t b) { return memory + row(b) * p.k + b * depths * loops.lanes; };
     share(host, blocks * depths, height * p.k * kCopyWork, [&](size_t task) {
+      [[maybe_unused]] const FlushDenormals flush;
       const size_t b = task / depths, d = task % depths, k = p.k * d / depths;
       loops.packRows(p, first + row(b), first + row(b + 1), k, p.k * (d + 1) / depths, packed(b) + k * (row(b + 1) - row(b)) + d * loops.lanes);
     });
     share(host, groups * blocks, height * p.n * p.k, [&](size_t task) {
+      [[maybe_unused]] const FlushDenormals flush;
       const size_t g = task / blocks, b = task % blocks;
       const size_t from = allStrips * g / groups * loops.strip, to = std::min(p.n, allStrips * (g + 1) / groups * loops.strip);
       loops.block(p, first + row(b), first + row(b + 1), packed(b), from, to, stripsOfThread().floats(loops.memory));

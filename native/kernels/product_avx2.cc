@@ -18,38 +18,7 @@
 namespace hokku {
 namespace {
 
-alignas(32) constexpr int32_t kMasks[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
-
-struct Vec {
-  static constexpr size_t kLanes = 8, kRows = 6;
-  __m256 v;
-
-  static __m256i first(size_t n) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kMasks + kLanes - n)); }
-  static Vec splat(float x) { return {_mm256_set1_ps(x)}; }
-  static Vec load(const float* p) { return {_mm256_loadu_ps(p)}; }
-  static Vec load(const float* p, size_t n) { return {_mm256_maskload_ps(p, first(n))}; }
-  static Vec fma(Vec x, Vec y, Vec z) { return {_mm256_fmadd_ps(x.v, y.v, z.v)}; }
-  void store(float* p) const { _mm256_storeu_ps(p, v); }
-  void store(float* p, size_t n) const { _mm256_maskstore_ps(p, first(n), v); }
-  Vec operator+(Vec y) const { return {_mm256_add_ps(v, y.v)}; }
-  // The second operand where either is NaN.
-  Vec relu() const { return {_mm256_max_ps(_mm256_setzero_ps(), v)}; }
-
-  // Four elements of each of kLanes rows as columns; where there are fewer rows, the last one is repeated.
-  template <bool fewer>
-  static void turn(const float* from, size_t stride, size_t rows, Vec (&to)[4]) {
-    const auto at = [&](size_t r) { return _mm_loadu_ps(from + (fewer && r >= rows ? rows - 1 : r) * stride); };
-    const auto four = [&](size_t r) { return _mm256_insertf128_ps(_mm256_castps128_ps256(at(r)), at(r + 4), 1); };
-    const __m256 x0 = four(0), x1 = four(1), x2 = four(2), x3 = four(3);
-    const __m256d p = _mm256_castps_pd(_mm256_unpacklo_ps(x0, x1)), q = _mm256_castps_pd(_mm256_unpacklo_ps(x2, x3));
-    const __m256d s = _mm256_castps_pd(_mm256_unpackhi_ps(x0, x1)), t = _mm256_castps_pd(_mm256_unpackhi_ps(x2, x3));
-    to[0] = {_mm256_castpd_ps(_mm256_unpacklo_pd(p, q))};
-    to[1] = {_mm256_castpd_ps(_mm256_unpackhi_pd(p, q))};
-    to[2] = {_mm256_castpd_ps(_mm256_unpacklo_pd(s, t))};
-    to[3] = {_mm256_castpd_ps(_mm256_unpackhi_pd(s, t))};
-  }
-};
-
+#include "vec_avx2.inc"
 #include "product.inc"
 #include "product_blocks.inc"
 }  // namespace

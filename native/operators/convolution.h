@@ -7,6 +7,7 @@
 
 #include "../kernels/context.h"
 #include "../kernels/convolution.h"
+#include "signature.h"
 
 namespace hokku {
 
@@ -59,20 +60,15 @@ inline ConvAttributes convAttributes(const Inference& inference) {
   return {[&](const char* name) { return inference.ints(name); }, [&](const char* name) { return inference.integer(name); }};
 }
 
-struct ConvOp {
+struct ConvOp : Signature<3, 1, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT> {
   static constexpr const char* kName = "Conv";
   // An image [n, …space, channels]; a kernel [window…, channels, features], where it is mirrored [window…, features, channels], or
   // depthwise [window…, 1, channels]; a bias [features] where there is one.
-  static constexpr size_t kInputs = 3, kRequired = 2, kOutputs = 1;
-  static constexpr bool kVariadic = false;
-  static ONNXTensorElementDataType inputType(size_t) { return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT; }
-  static ONNXTensorElementDataType outputType(size_t) { return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT; }
+  static constexpr size_t kRequired = 2;
 
   ConvOp(const OrtApi* api, const OrtKernelInfo* info)
       : attributes_(convAttributes(api, info)), mirrored_(intAttribute(api, info, "mirrored") != 0), relu_(intAttribute(api, info, "relu") != 0) {
-    size_t inputs = 0;
-    check(api->KernelInfo_GetInputCount(info, &inputs));
-    bias_ = inputs == 3;
+    bias_ = hasBias(api, info);
   }
 
   void compute(const OrtApi* api, OrtKernelContext* context) const {
@@ -84,12 +80,7 @@ struct ConvOp {
     Convolution c = attributes_.of(x.shape, w.shape.first(rank), features);
     c.mirrored = mirrored_;
     if (in != (attributes_.depthwise ? 1 : x.shape.back())) throw std::invalid_argument("hokku.Conv: the kernel does not take the image's channels");
-    const float* bias = nullptr;
-    if (bias_) {
-      const Tensor b = host.input(2);
-      if (b.shape.size() != 1 || b.shape[0] != features) throw std::invalid_argument("hokku.Conv: the bias does not fit");
-      bias = static_cast<const float*>(b.data);
-    }
+    const float* bias = biasOf(host, bias_, features, kName);
     Shape shape{x.shape[0]};
     for (size_t i = 2 - rank; i < 2; i++) shape.push_back(static_cast<int64_t>(c.axes[i].out));
     shape.push_back(features);
@@ -117,13 +108,9 @@ struct ConvOp {
   bool mirrored_, relu_, bias_ = false;
 };
 
-struct ConvKernelGradientOp {
+struct ConvKernelGradientOp : Signature<2, 1, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT> {
   static constexpr const char* kName = "ConvKernelGradient";
   // The image and the cotangent of the result; makes the kernel's, whose space is `window`.
-  static constexpr size_t kInputs = 2, kOutputs = 1;
-  static constexpr bool kVariadic = false;
-  static ONNXTensorElementDataType inputType(size_t) { return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT; }
-  static ONNXTensorElementDataType outputType(size_t) { return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT; }
 
   ConvKernelGradientOp(const OrtApi* api, const OrtKernelInfo* info) : attributes_(convAttributes(api, info)), window_(intsAttribute(api, info, "window")) {
     for (int64_t s : attributes_.spreads) {

@@ -5,16 +5,13 @@
 
 #include "../kernels/context.h"
 #include "../kernels/convolution.h"
+#include "signature.h"
 
 namespace hokku {
 
-struct PackMatrixOp {
+struct PackMatrixOp : Signature<1, 1, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT> {
   static constexpr const char* kName = "PackMatrix";
   // A matrix [depth, columns] or, where it is transposed, [columns, depth]; makes a vector that only this machine can read.
-  static constexpr size_t kInputs = 1, kOutputs = 1;
-  static constexpr bool kVariadic = false;
-  static ONNXTensorElementDataType inputType(size_t) { return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT; }
-  static ONNXTensorElementDataType outputType(size_t) { return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT; }
 
   PackMatrixOp(const OrtApi* api, const OrtKernelInfo* info) : transposed_(intAttribute(api, info, "transposed") != 0) {}
 
@@ -40,18 +37,13 @@ struct PackMatrixOp {
   bool transposed_;
 };
 
-struct PackedProductOp {
+struct PackedProductOp : Signature<3, 1, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT> {
   static constexpr const char* kName = "PackedProduct";
   // a [rows, depth]; a packed matrix, of `columns`; a bias [columns] where there is one.
-  static constexpr size_t kInputs = 3, kRequired = 2, kOutputs = 1;
-  static constexpr bool kVariadic = false;
-  static ONNXTensorElementDataType inputType(size_t) { return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT; }
-  static ONNXTensorElementDataType outputType(size_t) { return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT; }
+  static constexpr size_t kRequired = 2;
 
   PackedProductOp(const OrtApi* api, const OrtKernelInfo* info) : columns_(intAttribute(api, info, "columns")), relu_(intAttribute(api, info, "relu") != 0) {
-    size_t inputs = 0;
-    check(api->KernelInfo_GetInputCount(info, &inputs));
-    bias_ = inputs == 3;
+    bias_ = hasBias(api, info);
     if (columns_ < 1) throw std::invalid_argument("hokku.PackedProduct: columns must be positive");
   }
 
@@ -61,12 +53,7 @@ struct PackedProductOp {
     if (a.shape.size() != 2 || a.shape[0] == 0 || a.shape[1] == 0) throw std::invalid_argument("hokku.PackedProduct: expected 2 dimensions, of which none is empty");
     const auto rows = static_cast<size_t>(a.shape[0]), depth = static_cast<size_t>(a.shape[1]), columns = static_cast<size_t>(columns_);
     if (elementCount(packed.shape) != packedSize(depth, columns)) throw std::invalid_argument("hokku.PackedProduct: inner dimensions differ");
-    const float* bias = nullptr;
-    if (bias_) {
-      const Tensor b = host.input(2);
-      if (b.shape.size() != 1 || b.shape[0] != columns_) throw std::invalid_argument("hokku.PackedProduct: the bias does not fit");
-      bias = static_cast<const float*>(b.data);
-    }
+    const float* bias = biasOf(host, bias_, columns_, kName);
     const int64_t shape[] = {a.shape[0], columns_};
     multiplyPacked(static_cast<const float*>(a.data), rows, depth, static_cast<const float*>(packed.data), columns, bias, relu_,
                    static_cast<float*>(host.output(0, shape)), host);

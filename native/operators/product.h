@@ -18,9 +18,7 @@ struct ProductOp : Signature<3, 1, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT> {
       : transA_(intAttribute(api, info, "transA") != 0),
         transB_(intAttribute(api, info, "transB") != 0),
         relu_(intAttribute(api, info, "relu") != 0) {
-    size_t inputs = 0;
-    check(api->KernelInfo_GetInputCount(info, &inputs));
-    bias_ = inputs == 3;
+    bias_ = hasBias(api, info);
   }
 
   void compute(const OrtApi* api, OrtKernelContext* context) const {
@@ -30,12 +28,7 @@ struct ProductOp : Signature<3, 1, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT> {
     const int64_t shape[] = {a.shape[transA_ ? 1 : 0], b.shape[transB_ ? 0 : 1]};
     const int64_t inner = a.shape[transA_ ? 0 : 1];
     if (b.shape[transB_ ? 1 : 0] != inner) throw std::invalid_argument("hokku.Product: inner dimensions differ");
-    const float* bias = nullptr;
-    if (bias_) {
-      const Tensor c = host.input(2);
-      if (c.shape.size() != 1 || c.shape[0] != shape[1]) throw std::invalid_argument("hokku.Product: the bias does not fit");
-      bias = static_cast<const float*>(c.data);
-    }
+    const float* bias = biasOf(host, bias_, shape[1], kName);
     multiply({static_cast<const float*>(a.data), static_cast<const float*>(b.data), bias,
               static_cast<float*>(host.output(0, shape)), static_cast<size_t>(shape[0]), static_cast<size_t>(shape[1]),
               static_cast<size_t>(inner), transA_, transB_, relu_}, host);
