@@ -3,10 +3,10 @@
  * a checksum, the layout of inputs and outputs, and the engine's optimised model. It is written beside its place and renamed,
  * so that no process sees half of one; what does not match its checksum is compiled again.
  */
-import { createHash, randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
+import { crypto, sha256 } from '../runtime/builtins.js';
 import { packageVersion } from '../runtime/native.js';
 import { config } from './config.js';
 import type { DType } from './dtypes.js';
@@ -24,7 +24,6 @@ const ENDING = '.hokku-program';
 const DIGEST = 32;
 /** Larger ones hold arrays that the engine computed beforehand: those are made faster than they are read. */
 const MOST = 2 ** 24;
-const sha256 = (...parts: readonly (string | Uint8Array)[]): Buffer => parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest();
 
 /** The place of a program's file. The engine's optimised models are made for one processor. */
 export function cacheFile(engineVersion: string, programKey: string): string {
@@ -47,7 +46,7 @@ export function readEntry(file: string): Entry | null {
 let warned = false;
 /** Runs `compile` with a path for the optimised model, and keeps what it wrote there. A cache that cannot be written is no error. */
 export function writeEntry<T>(file: string, layout: Layout, compile: (optimizedModelPath?: string) => T): T {
-  const beside = `${file}.${process.pid}.${randomUUID()}`;
+  const beside = `${file}.${process.pid}.${crypto().randomUUID()}`;
   const model = `${beside}.model`;
   try {
     mkdirSync(config.compilationCacheDir!, { recursive: true });

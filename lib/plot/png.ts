@@ -1,6 +1,6 @@
 /** A PNG writer: pictures of few colours, one byte a pixel, as heat maps are; and pictures of bytes as they are. */
-import { crc32, deflateSync } from 'node:zlib';
 import type { Rgb } from './palette.js';
+import { zlib } from '../runtime/builtins.js';
 
 const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
 
@@ -32,7 +32,7 @@ function assemble(width: number, height: number, stride: number, colourType: num
   // Each row begins with its filter: none. Indices are not intensities, so no filter helps them.
   const rows = Buffer.alloc(height * (stride + 1));
   for (let y = 0; y < height; y++) rows.set(pixels.subarray(y * stride, (y + 1) * stride), y * (stride + 1) + 1);
-  return Buffer.concat([SIGNATURE, chunk('IHDR', header), ...before, chunk('IDAT', deflateSync(rows)), chunk('IEND', Buffer.alloc(0))]);
+  return Buffer.concat([SIGNATURE, chunk('IHDR', header), ...before, chunk('IDAT', zlib().deflateSync(rows)), chunk('IEND', Buffer.alloc(0))]);
 }
 
 function chunk(type: string, data: Buffer): Buffer {
@@ -40,6 +40,6 @@ function chunk(type: string, data: Buffer): Buffer {
   out.writeUInt32BE(data.length, 0);
   out.write(type, 4, 'latin1');
   out.set(data, 8);
-  out.writeUInt32BE(crc32(out.subarray(4, data.length + 8)), data.length + 8);
+  out.writeUInt32BE(zlib().crc32(out.subarray(4, data.length + 8)), data.length + 8);
   return out;
 }

@@ -2,7 +2,6 @@
  * Training artifacts: the four files that ONNX Runtime's own training sessions load, made from a loss, parameters and an
  * optimizer, without Python. See `ArtifactsOptions` for what goes in.
  */
-import { createHash } from 'node:crypto';
 import { tree, type Array } from '../jax/index.js';
 import { ConcreteArray, expectConcrete, fromBytes, isArray } from '../jax/array.js';
 import { toArrayLeaf } from '../jax/autodiff.js';
@@ -12,6 +11,7 @@ import { traverse } from '../haiku/data-structures.js';
 import type { Params, State } from '../haiku/types.js';
 import type { GradientTransformation, OptState } from '../optax/index.js';
 import { descriptionOf, type Description } from '../optax/describe.js';
+import { sha256 } from '../runtime/builtins.js';
 import type { DType } from '../runtime/dtypes.js';
 import { decodeAt, encode } from '../runtime/elements.js';
 import { ShapeError, TypeError, ValueError } from '../runtime/errors.js';
@@ -227,7 +227,7 @@ function build(source: Source, classic: ClassicOptimizer | undefined, descriptio
     batch: { tree: plainTree(source.batchDef, 'the batch'), inputs: source.batch.map((b) => port(b.name, b.aval)) },
     train: { aux: plainTree(training.aux, 'aux'), outputs: ports(training.closed.jaxpr, ['loss', ...auxNames]) },
     evaluation: { aux: plainTree(evaluation.aux, 'aux'), values: plainTree(evaluation.outputs, 'outputs'), outputs: ports(evaluation.closed.jaxpr, ['loss', ...evalNames]) },
-    models: Object.fromEntries([...models].map(([name, bytes]) => [name, sha256(bytes)])),
+    models: Object.fromEntries([...models].map(([name, bytes]) => [name, sha256(bytes).toString('hex')])),
   };
   const tensors = slots.map((s, i): NamedTensor => ({ name: s.name, dtype: stored[i], shape: s.array.shape, data: bytesAs(s.array, stored[i]) }));
   const trains = (i: number): boolean => slots[i].role === 'trainable';
@@ -239,8 +239,6 @@ function build(source: Source, classic: ClassicOptimizer | undefined, descriptio
     },
   };
 }
-
-export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 const outputNames = (prefix: string, x: unknown): string[] => labelled(x).map(({ labels }) => pathName(prefix, labels));
 

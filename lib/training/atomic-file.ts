@@ -2,9 +2,9 @@
  * Files that are whole or not there: the bytes go to a name of their own in the same folder, reach the disk, and only then
  * take the file's name. A full disk, an exception or a crash leaves the previous file as it was.
  */
-import { randomBytes } from 'node:crypto';
 import { chmodSync, closeSync, constants, copyFileSync, fchmodSync, fsyncSync, openSync, realpathSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { crypto } from '../runtime/builtins.js';
 
 /** Bytes for a file: one piece, a text, or pieces one after another. */
 export type FileContent = Uint8Array | string | Iterable<Uint8Array>;
@@ -38,7 +38,7 @@ export class PendingFile {
     this.path = path;
     this.#target = throughLinks(path);
     // Short and random: distinct for writers in other processes and workers, and never too long for the file system.
-    this.#temporary = join(dirname(this.#target), `.hokku-${process.pid}-${randomBytes(8).toString('hex')}.tmp`);
+    this.#temporary = join(dirname(this.#target), `.hokku-${process.pid}-${crypto().randomBytes(8).toString('hex')}.tmp`);
     try {
       if (options.startFrom !== undefined) {
         copyFileSync(options.startFrom, this.#temporary, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { config, jit, numpy as jnp, type Array } from '../../lib/jax/index.js';
@@ -40,6 +40,33 @@ describe('the package', () => {
       console.log(`      ${entry}: ${ms.toFixed(0)} ms`);
     });
   }
+
+  it('is compiled anew where the code that is kept beside it is another V8\'s, damaged, or not there', () => {
+    const folder = join(root, 'out', 'package-code');
+    rmSync(folder, { recursive: true, force: true });
+    try {
+      cpSync(join(root, 'package.json'), join(folder, 'package.json'));
+      cpSync(join(root, 'dist', 'bundle'), join(folder, 'dist', 'bundle'), { recursive: true });
+      const names = (...flags: string[]): string => {
+        const done = spawnSync(process.execPath, [...flags, '--input-type=module', '-e', `console.log(Object.keys(await import('hokku')).join())`], { cwd: folder, encoding: 'utf8', timeout: 60_000 });
+        expect(done.status, done.stderr).to.equal(0);
+        return done.stdout;
+      };
+      const kept = readdirSync(join(folder, 'dist', 'bundle')).filter((name) => name.endsWith('.code')).map((name) => join(folder, 'dist', 'bundle', name));
+      expect(kept).to.not.be.empty;
+      const all = names();
+      expect(all).to.include('transform');
+      expect(names('--stack-size=900'), 'of a process with other flags').to.equal(all);
+      for (const path of kept) truncateSync(path, 1000);
+      expect(names(), 'truncated').to.equal(all);
+      for (const path of kept) writeFileSync(path, 'not code');
+      expect(names(), 'foreign').to.equal(all);
+      for (const path of kept) rmSync(path);
+      expect(names(), 'absent').to.equal(all);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
 
   it('has every file that it names', () => {
     const named = [...Object.values(manifest.exports).flatMap((e) => (typeof e === 'string' ? [e] : [e.types, e.default])), ...Object.values(manifest.bin)];

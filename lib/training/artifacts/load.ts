@@ -1,8 +1,8 @@
 /** A folder of artifacts as a session finds it: whole, of one model, with the types of its inputs and outputs. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { messages } from '../../lowering/model.js';
+import { sha256 } from '../../runtime/builtins.js';
 import { DTYPES, type DType } from '../../runtime/dtypes.js';
 import { FileFormatError } from '../../runtime/errors.js';
 import { readCheckpoint, type CheckpointContents } from '../checkpoint-file.js';
@@ -48,7 +48,7 @@ export function openFolder(directory: string): { folder: Folder; facts: Checkpoi
   }
   const bytes = (name: string): Uint8Array => {
     const content = readFileSync(requireFile(join(directory, name), 'model'));
-    if (createHash('sha256').update(content).digest('hex') !== manifest.models[name]) {
+    if (sha256(content).toString('hex') !== manifest.models[name]) {
       throw new FileFormatError(`${join(directory, name)} is not the model that ${checkpoint} was made with: generate the artifacts again, or put files of one run together.`);
     }
     return content;

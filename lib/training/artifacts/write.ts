@@ -1,15 +1,15 @@
 /** The files of artifacts on disk: prepared aside, so that a failure leaves the previous ones whole. */
-import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { PendingFile, writeFully } from '../atomic-file.js';
 import { writeCheckpoint, type CheckpointContents } from '../checkpoint-file.js';
+import { crypto } from '../../runtime/builtins.js';
 
 export const FILES = { train: 'training_model.onnx', eval: 'eval_model.onnx', optimizer: 'optimizer_model.onnx', checkpoint: 'checkpoint' } as const;
 
 /** A checkpoint written aside, to be moved to its name with the file beside it. */
 export function aside(path: string, write: (temporary: string) => void): { commit(): void; [Symbol.dispose](): void } {
-  const temporary = `${path}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`;
+  const temporary = `${path}.${process.pid}-${crypto().randomBytes(6).toString('hex')}.tmp`;
   const dispose = () => { rmSync(temporary, { force: true }); rmSync(`${temporary}.data`, { force: true }); };
   try {
     write(temporary);

@@ -1,8 +1,8 @@
 /** One writer at a time for a folder: a lock file that says who holds it, and that is taken over from processes that died. */
-import { randomBytes } from 'node:crypto';
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { crypto } from '../../runtime/builtins.js';
 import { LockedError } from '../../runtime/errors.js';
 
 interface Holder { readonly pid: number; readonly started: string; readonly host: string; readonly id: string; readonly since: string }
@@ -46,7 +46,7 @@ export class FolderLock {
   /** @throws LockedError where a living process holds it */
   constructor(directory: string) {
     this.#path = join(directory, 'lock');
-    const me: Holder = { pid: process.pid, started: startOf(process.pid), host: hostname(), id: randomBytes(8).toString('hex'), since: new Date().toISOString() };
+    const me: Holder = { pid: process.pid, started: startOf(process.pid), host: hostname(), id: crypto().randomBytes(8).toString('hex'), since: new Date().toISOString() };
     this.#text = JSON.stringify(me);
     const mine = join(directory, `.hokku-lock-${me.id}.tmp`);
     try {
@@ -78,7 +78,7 @@ export class FolderLock {
       throw new LockedError(`The folder ${directory} is in use by ${who}; wait for it, choose another folder, or delete the file ${this.#path} if nobody writes there any more.`);
     }
     // Whoever renames it removes it. If that was not the one just read, another process was quicker: it gets its own back.
-    const aside = join(directory, `.hokku-lock-${randomBytes(8).toString('hex')}.tmp`);
+    const aside = join(directory, `.hokku-lock-${crypto().randomBytes(8).toString('hex')}.tmp`);
     try { renameSync(this.#path, aside); } catch { return; }
     if (this.#read(aside) !== text) {
       try { linkSync(aside, this.#path); } catch { /* the next one holds it already */ }

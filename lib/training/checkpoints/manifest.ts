@@ -2,7 +2,7 @@
  * The manifest of a checkpoint: a JSON file beside the safetensors, which names and hashes them. It carries its own hash,
  * over its text without it, so that a flipped byte is found wherever it is.
  */
-import { createHash } from 'node:crypto';
+import { sha256 as sha256Of } from '../../runtime/builtins.js';
 import { FileFormatError, ValueError } from '../../runtime/errors.js';
 import type { DType } from '../../runtime/dtypes.js';
 import type { DataPosition } from '../data/position.js';
@@ -44,7 +44,7 @@ export interface CheckpointManifest {
   readonly files: Readonly<Record<string, { readonly bytes: number; readonly sha256: string }>>;
 }
 
-const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
+const digest = (text: string): string => sha256Of(text).toString('hex');
 const print = (x: unknown): string => `${JSON.stringify(x, null, 2)}\n`;
 
 /** The text of a manifest, its hash last. */

@@ -2,10 +2,10 @@
  * Checkpoints on disk: `<directory>/<step>/`, whole or not there. A folder is written under another name, every file of it
  * reaches the disk, and then it takes its name in one rename. Nothing that exists is ever written to.
  */
-import { createHash, randomBytes } from 'node:crypto';
 // As an object whose functions are looked up at every call, so that tests can make each of them fail.
 import { existsSync, promises as fs, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { crypto } from '../../runtime/builtins.js';
 import { FileFormatError, ValueError } from '../../runtime/errors.js';
 import type { NamedTensor } from '../checkpoint-file.js';
 import { FILES, MANIFEST, decodeManifest, encodeManifest, type CheckpointManifest } from './manifest.js';
@@ -28,7 +28,7 @@ export function listSteps(directory: string): number[] {
   return readdirSync(directory, { withFileTypes: true }).filter((d) => d.isDirectory() && STEP.test(d.name)).map((d) => Number(d.name)).sort((a, b) => a - b);
 }
 
-const temporary = (directory: string): string => join(directory, `.hokku-${process.pid}-${randomBytes(8).toString('hex')}.tmp`);
+const temporary = (directory: string): string => join(directory, `.hokku-${process.pid}-${crypto().randomBytes(8).toString('hex')}.tmp`);
 
 /** Removes what writers left that died. Only for who holds the folder's lock. */
 export async function removeLeftovers(directory: string): Promise<void> {
@@ -62,7 +62,7 @@ export async function writeStep(directory: string, manifest: Omit<CheckpointMani
 }
 
 async function writeFile(path: string, pieces: readonly Uint8Array[]): Promise<{ bytes: number; sha256: string }> {
-  const hash = createHash('sha256');
+  const hash = crypto().createHash('sha256');
   let bytes = 0;
   const file = await fs.open(path, 'wx');
   try {
@@ -131,7 +131,7 @@ async function readTensors(path: string, record: { bytes: number; sha256: string
   try {
     const { size } = await file.stat();
     if (size !== record.bytes) throw damaged(`has ${size} bytes, and the checkpoint was written with ${record.bytes}`);
-    const hash = createHash('sha256');
+    const hash = crypto().createHash('sha256');
     let position = 0;
     const read = async (into: Uint8Array): Promise<Uint8Array> => {
       for (let at = 0; at < into.byteLength;) {

@@ -1,8 +1,9 @@
 /** Worker threads that apply one function. They keep the process alive only while something is asked of them. */
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { fromBytes } from '../../jax/array.js';
+import { workerThreads } from '../../runtime/builtins.js';
 import { DataError } from '../../runtime/errors.js';
 import { packageRoot } from '../../runtime/native.js';
 import { decodeWire, encodeWire, type Response } from './wire.js';
@@ -19,7 +20,7 @@ export class MapWorkers {
     // A flag that goes with --eval, and that files refuse.
     const evaluated = process.execArgv.some((flag) => flag.startsWith('--input-type'));
     this.#workers = Array.from({ length: count }, () => {
-      const worker = new Worker(script, { workerData: { url: url.href }, ...(evaluated && { execArgv: [] }) });
+      const worker = new (workerThreads().Worker)(script, { workerData: { url: url.href }, ...(evaluated && { execArgv: [] }) });
       const waiting = new Map<number, Waiting>();
       const settle = ({ id, result, error }: Response) => {
         const found = waiting.get(id);

@@ -1,6 +1,6 @@
 /** The page around a report: its style, light or dark as the reader's system is, and a reading under the pointer. */
-import { createHash } from 'node:crypto';
 import { escapeXml as text } from '../../plot/text.js';
+import { sha256 } from '../../runtime/builtins.js';
 
 export interface Page {
   readonly title: string;
@@ -100,15 +100,13 @@ for (const svg of document.querySelectorAll('svg.curves[data-frame]')) {
   svg.addEventListener('pointerleave', () => { cross.setAttribute('d', ''); note.textContent = ''; });
 }`;
 
-const sha256 = (content: string): string => createHash('sha256').update(content).digest('base64');
-
 /** The whole file. Its policy lets it load nothing, and run no script but its own. */
 export function page({ title, status, meta, body }: Page): string {
   return `<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${sha256(SCRIPT)}'; img-src data:">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${sha256(SCRIPT).toString('base64')}'; img-src data:">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${text(title)}</title>
 <style>${STYLE}
