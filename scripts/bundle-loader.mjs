@@ -1,24 +1,34 @@
-/** Runs the scripts that `scripts/bundle.mjs` makes of the bundle's larger files, with the code that V8 compiled for them before. */
+/** Runs the parts of the bundle's script that an entry point needs, with the code that V8 compiled for it when it was bundled. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { Script, constants } from 'node:vm';
+import { Script } from 'node:vm';
 
-const scripts = new Map();
+const filename = new URL('library.js', import.meta.url);
+const codeFile = new URL('library.code', import.meta.url);
 
-/** Evaluates the script beside the module `url` with what the module imports, and returns the values of its exports. */
-export function run(url, imports) {
-  const filename = url.replace(/js$/, 'script.js');
-  const path = fileURLToPath(filename);
-  let cachedData;
-  try {
-    cachedData = readFileSync(`${path}.code`);
-  } catch { /* compiled anew */ }
-  const script = new Script(readFileSync(path, 'latin1'), { filename, cachedData, importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER });
-  scripts.set(path, script);
-  return script.runInThisContext()(url, ...imports);
+let cachedData;
+try {
+  cachedData = readFileSync(codeFile);
+} catch { /* compiled anew */ }
+const script = new Script(readFileSync(filename, 'latin1'), { filename: fileURLToPath(filename), cachedData });
+const chunks = script.runInThisContext();
+const loaded = new Map();
+
+/** The exports of a chunk, or of a module of Node's. */
+export function load(name) {
+  if (name.startsWith('node:')) return process.getBuiltinModule(name);
+  const file = name.replace('./', '');
+  if (!loaded.has(file)) {
+    const [imports, run] = chunks[file];
+    const values = imports.flatMap(([from, names]) => {
+      const module = load(from);
+      return names.map((key) => (key === 'default' ? module : module[key]));
+    });
+    // Code that was kept cannot import by itself.
+    loaded.set(file, run(import.meta.url, (specifier) => import(specifier), ...values));
+  }
+  return loaded.get(file);
 }
 
-/** Writes the compiled code of what ran in this process, the functions that were called among it. */
-export function keepCode() {
-  for (const [path, script] of scripts) writeFileSync(`${path}.code`, script.createCachedData());
-}
+/** Writes the compiled code, that of the functions called so far among it. */
+export const keepCode = () => writeFileSync(codeFile, script.createCachedData());

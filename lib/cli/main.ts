@@ -4,6 +4,6 @@ import { run } from './run.js';
 
 // A reader that leaves early, such as `head`, is no fault.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => { if (error.code === 'EPIPE') process.exit(0); else throw error; });
-process.exitCode = await run(process.argv.slice(2), {
+void run(process.argv.slice(2), {
   out: (text) => console.log(text), stderr: process.stderr, colour: process.stdout.isTTY === true && !process.env['NO_COLOR'],
-});
+}).then((code) => { process.exitCode = code; });

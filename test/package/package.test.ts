@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { config, jit, numpy as jnp, type Array } from '../../lib/jax/index.js';
@@ -52,16 +52,15 @@ describe('the package', () => {
         expect(done.status, done.stderr).to.equal(0);
         return done.stdout;
       };
-      const kept = readdirSync(join(folder, 'dist', 'bundle')).filter((name) => name.endsWith('.code')).map((name) => join(folder, 'dist', 'bundle', name));
-      expect(kept).to.not.be.empty;
+      const kept = join(folder, 'dist', 'bundle', 'library.code');
       const all = names();
       expect(all).to.include('transform');
       expect(names('--stack-size=900'), 'of a process with other flags').to.equal(all);
-      for (const path of kept) truncateSync(path, 1000);
+      truncateSync(kept, 1000);
       expect(names(), 'truncated').to.equal(all);
-      for (const path of kept) writeFileSync(path, 'not code');
+      writeFileSync(kept, 'not code');
       expect(names(), 'foreign').to.equal(all);
-      for (const path of kept) rmSync(path);
+      rmSync(kept);
       expect(names(), 'absent').to.equal(all);
     } finally {
       rmSync(folder, { recursive: true, force: true });
