@@ -52,7 +52,7 @@ export function classifier(spec: Classifier, { engine, device, artifacts }: Plac
     rmSync(directory, { recursive: true, force: true });
     mkdirSync(directory, { recursive: true });
     generateArtifacts({ ...specification, params: init(), batch: batches[0], style }, directory);
-    writeInputs(directory, batches[0]);
+    writeInputs(directory, spec.lr, batches);
     const session = TrainingSession.load(directory, { engine: 'onnxruntime-training', device });
     return (steps) => {
       for (let i = 0; i < steps; i++) {
@@ -72,10 +72,9 @@ export function classifier(spec: Classifier, { engine, device, artifacts }: Plac
   };
 }
 
-/** One batch as the C++ driver reads it: ONNX's number of the element type, bytes and shape of each, and the bytes. */
-function writeInputs(directory: string, batch: Batch): void {
+/** What the C++ driver reads beside the artifacts: the learning rate; ONNX's number of the element type, bytes and shape of each input, and the bytes. */
+function writeInputs(directory: string, rate: number, batches: readonly Batch[]): void {
   const types: Partial<Record<Array['dtype'], number>> = { float32: 1, int32: 6, int64: 7 };
-  const data = batch.map((array) => array.data);
-  writeFileSync(join(directory, 'inputs.txt'), batch.map((array, i) => `${types[array.dtype]} ${data[i].byteLength} ${array.shape.join(' ')}\n`).join(''));
-  writeFileSync(join(directory, 'inputs.bin'), Buffer.concat(data.map((d) => Buffer.from(d.buffer, d.byteOffset, d.byteLength))));
+  writeFileSync(join(directory, 'inputs.txt'), [rate, ...batches[0].map((x) => `${types[x.dtype]} ${x.data.byteLength} ${x.shape.join(' ')}`)].join('\n'));
+  writeFileSync(join(directory, 'inputs.bin'), Buffer.concat(batches.flat().map(({ data }) => Buffer.from(data.buffer, data.byteOffset, data.byteLength))));
 }

@@ -3,9 +3,9 @@
  *
  *   session_driver LIBRARY DIRECTORY classic|in-graph
  *
- * DIRECTORY holds training artifacts, and `inputs.txt` with one line per input of the training model: its ONNX element
- * type, its bytes, its dimensions; the bytes themselves follow one another in `inputs.bin`. Speaks the protocol of
- * bench/protocol.ts.
+ * DIRECTORY holds training artifacts, and `inputs.txt` with the learning rate, which the engine does not read from the checkpoint,
+ * and a line for each input of the training model: its ONNX element type, its bytes, its dimensions; the bytes themselves follow
+ * one another in `inputs.bin`, batch after batch. Speaks the protocol of bench/protocol.ts.
  */
 #include <dlfcn.h>
 #include <sys/resource.h>
@@ -56,19 +56,26 @@ int main(int argc, char** argv) {
 
   std::ifstream binary(directory + "/inputs.bin", std::ios::binary);
   std::vector<char> bytes((std::istreambuf_iterator<char>(binary)), {});
-  std::vector<OrtValue*> inputs;
   std::ifstream text(directory + "/inputs.txt");
-  size_t offset = 0;
-  for (std::string line; std::getline(text, line);) {
-    std::istringstream words(line);
-    int type;
-    size_t length;
-    words >> type >> length;
-    std::vector<int64_t> shape((std::istream_iterator<int64_t>(words)), {});
-    inputs.push_back(nullptr);
-    check(api->CreateTensorWithDataAsOrtValue(memory, bytes.data() + offset, length, shape.data(), shape.size(),
-                                              static_cast<ONNXTensorElementDataType>(type), &inputs.back()));
-    offset += length;
+  std::vector<std::string> lines;
+  std::string rate;
+  std::getline(text, rate);
+  if (style == "classic") check(training->SetLearningRate(session, std::stof(rate)));
+  for (std::string line; std::getline(text, line);) lines.push_back(line);
+  std::vector<std::vector<OrtValue*>> batches;
+  for (size_t offset = 0; offset < bytes.size();) {
+    batches.emplace_back();
+    for (const auto& line : lines) {
+      std::istringstream words(line);
+      int type;
+      size_t length;
+      words >> type >> length;
+      std::vector<int64_t> shape((std::istream_iterator<int64_t>(words)), {});
+      batches.back().push_back(nullptr);
+      check(api->CreateTensorWithDataAsOrtValue(memory, bytes.data() + offset, length, shape.data(), shape.size(),
+                                                static_cast<ONNXTensorElementDataType>(type), &batches.back().back()));
+      offset += length;
+    }
   }
   size_t count;
   check(training->TrainingSessionGetTrainingModelOutputCount(session, &count));
@@ -86,6 +93,7 @@ int main(int argc, char** argv) {
     const long steps = std::atol(line.c_str() + at + std::strlen("\"steps\":"));
     const auto begin = std::chrono::steady_clock::now();
     for (long i = 0; i < steps; i++) {
+      const auto& inputs = batches[i % batches.size()];
       check(training->TrainStep(session, nullptr, inputs.size(), inputs.data(), outputs.size(), outputs.data()));
       for (OrtValue*& output : outputs) api->ReleaseValue(output), output = nullptr;
       if (style != "classic") continue;
