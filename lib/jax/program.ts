@@ -82,16 +82,19 @@ export function buildModel(program: Jaxpr, wanted: InPlace, fused: boolean, kern
   return { graph, inputs, fresh, inPlace, token: lowered.token !== null };
 }
 
+/** What reads only as much of its operand as its result holds. */
+const LOOKUPS = new Set(['gather', 'gather_along', 'slice', 'dynamic_slice']);
+
 /** Whether no equation is worth a second thread: up to about 20 µs of one core, where waiting for another often costs more than it saves. */
 function small({ equations }: Jaxpr): boolean {
-  return equations.every(({ primitive, inputs, params, outputs: [out] }) => {
+  return equations.every(({ primitive: { name }, inputs, params, outputs: [out] }) => {
     const inside = subprograms(params);
     if (inside.length || !out) return inside.every(small);
-    const size = dims.size(out.aval.shape);
-    const inner = primitive.name === 'dot_general' ? dims.size((params as DotParams).contract[0].map((i) => inputs[0].aval.shape[i]))
-      : primitive.name === 'conv_general_dilated' ? dims.size(inputs[1].aval.shape.slice(1))
-        : primitive.name === 'conv_kernel_gradient' ? dims.size([inputs[1].aval.shape[0], ...inputs[1].aval.shape.slice(2)]) : 16;
-    return typeof size === 'number' && typeof inner === 'number' && size * inner <= 2 ** 20;
+    const inner = name === 'dot_general' ? dims.size((params as DotParams).contract[0].map((i) => inputs[0].aval.shape[i]))
+      : name === 'conv_general_dilated' ? dims.size(inputs[1].aval.shape.slice(1))
+        : name === 'conv_kernel_gradient' ? dims.size([inputs[1].aval.shape[0], ...inputs[1].aval.shape.slice(2)]) : null;
+    const read = inner !== null || LOOKUPS.has(name) ? [] : inputs;
+    return [out, ...read].every(({ aval: { shape } }) => { const work = dims.mul(dims.size(shape), inner ?? 16); return typeof work === 'number' && work <= 2 ** 20; });
   });
 }
 

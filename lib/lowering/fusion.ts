@@ -8,7 +8,8 @@ import type { Atom, Equation, Jaxpr, Literal, Var } from '../jax/core.js';
 import type { Aval } from '../jax/array.js';
 import { dims } from '../jax/dims.js';
 import { DTYPES, type DType } from '../runtime/dtypes.js';
-import { mergeConnected } from './merge.js';
+import { made, mergeConnected, reads } from './merge.js';
+import { mergeRows } from './rows.js';
 import { OPCODES } from './opcodes.js';
 
 /** What happens with a value that a loop computed: a new output, or the memory of a donated input. */
@@ -23,7 +24,11 @@ export interface Store {
 export interface Loop { readonly equations: readonly Equation[]; readonly stores: readonly Store[] }
 export type Step =
   | { readonly kind: 'equation'; readonly equation: Equation }
-  | { readonly kind: 'fused'; readonly loops: readonly Loop[]; readonly barrier: readonly Atom[] };
+  | {
+    readonly kind: 'fused'; readonly loops: readonly Loop[]; readonly barrier: readonly Atom[];
+    /** Loops that read what those before them store, row by row: the shape of what has rows, and how many of its last axes are in a row. */
+    readonly rows?: { readonly full: readonly number[]; readonly axes: number };
+  };
 
 /** Which outputs are written into which inputs' memory. */
 export type InPlace = ReadonlyMap<number, number>;
@@ -89,20 +94,20 @@ export function planFusion(jaxpr: Jaxpr, wanted: InPlace): Plan {
     const target = jaxpr.inputs[j];
     const mine = stores.find((s) => s.inPlace === target)!.loop;
     const [, ...views] = sharing(jaxpr, [target]);
-    const hazard = updates.some((l, i) => ((i !== mine || !broadcastFree(l, target)) && reads(l, target)) || views.some((v) => reads(l, v)));
+    const hazard = updates.some((l, i) => ((i !== mine || !broadcastFree(l, target)) && loopReads(l, target)) || views.some((v) => loopReads(l, v)));
     if (hazard) inPlace.delete(k);
   }
   if (inPlace.size < possible) return planFusion(jaxpr, inPlace);
 
   const order = new Map(jaxpr.equations.map((e, i) => [e, i]));
-  const steps = mergeConnected(group(jaxpr, jaxpr.equations.filter((e) => !update.has(e)), producer, users), users, order);
+  const steps = mergeRows(mergeConnected(group(jaxpr, jaxpr.equations.filter((e) => !update.has(e)), producer, users), users, order));
   if (updates.length) {
     // What only the caller waits for rides along in the last node, unless it reads what is overwritten there.
     const targets = sharing(jaxpr, [...inPlace.values()].map((j) => jaxpr.inputs[j]));
     for (const step of [...steps]) {
-      if (step.kind !== 'fused') continue;
+      if (step.kind !== 'fused' || step.rows) continue;
       const [loop] = step.loops;
-      if (!loop.stores.every((s) => users.get(s.atom)!.every((u) => typeof u === 'number' && !inPlace.has(u))) || loop.equations.some((e) => e.inputs.some((a) => targets.has(a)))) continue;
+      if (!loop.stores.every((s) => users.get(s.atom)!.every((u) => typeof u === 'number' && !inPlace.has(u))) || [...targets].some((a) => loopReads(loop, a))) continue;
       steps.splice(steps.indexOf(step), 1);
       updates.push(loop);
     }
@@ -118,15 +123,12 @@ const SMALL_LOOP = 2 ** 11;
 /** Small loops wait for the next fused node, if nobody needs them before: a node less. */
 function mergeSmall(steps: readonly Step[]): Step[] {
   const merged = [...steps];
-  const reads = (step: Step, atoms: readonly Atom[]): boolean =>
-    (step.kind === 'equation' ? [step.equation] : step.loops.flatMap((l) => l.equations)).some((e) => e.inputs.some((a) => atoms.includes(a)));
   for (let i = 0; i < merged.length; i++) {
     const step = merged[i];
-    if (step.kind !== 'fused' || !step.loops.every(isSmall)) continue;
-    const made = step.loops.flatMap((l) => l.stores.map((s) => s.atom));
-    const next = merged.findIndex((later, k) => k > i && (later.kind === 'fused' || reads(later, made)));
+    if (step.kind !== 'fused' || step.rows || !step.loops.every(isSmall)) continue;
+    const next = merged.findIndex((later, k) => k > i && (later.kind === 'fused' || reads(later, made(step))));
     const into = merged[next];
-    if (into?.kind !== 'fused' || reads(into, made)) continue;
+    if (into?.kind !== 'fused' || into.rows || reads(into, made(step))) continue;
     merged[next] = { ...into, loops: [...step.loops, ...into.loops] };
     merged.splice(i--, 1);
   }
@@ -142,7 +144,7 @@ function sharing(jaxpr: Jaxpr, atoms: readonly Atom[]): Set<Atom> {
   return all;
 }
 
-const reads = (l: Loop, v: Atom): boolean => l.equations.some((e) => e.inputs.includes(v)) || l.stores.some((s) => s.atom === v && s.inPlace !== v);
+const loopReads = (l: Loop, v: Atom): boolean => l.equations.some((e) => e.inputs.includes(v)) || l.stores.some((s) => (s.sumOf ?? s.atom) === v && s.inPlace !== v);
 /** Inside its own loop a donated input must be read element by element. */
 const broadcastFree = (l: Loop, v: Var): boolean => l.equations.every((e) => !e.inputs.includes(v) || dims.equalShapes(e.outputs[0].aval.shape, v.aval.shape));
 
@@ -185,9 +187,8 @@ function barrierOf(jaxpr: Jaxpr, steps: readonly Step[], updates: readonly Loop[
   const memory = new Set<Atom>([...inPlace.values()].map((j) => jaxpr.inputs[j]));
   const readers: Atom[] = [];
   for (const step of steps) {
-    const equations = step.kind === 'equation' ? [step.equation] : step.loops.flatMap((l) => l.equations);
-    const results = step.kind === 'equation' ? step.equation.outputs : step.loops.flatMap((l) => l.stores.map((s) => s.atom));
-    if (!equations.some((e) => e.inputs.some((a) => memory.has(a)))) continue;
+    const results = made(step);
+    if (!reads(step, [...memory])) continue;
     const view = step.kind === 'equation' && step.equation.primitive.view;
     if (view) results.forEach((v) => memory.add(v));
     if (!view || results.some((v) => jaxpr.outputs.includes(v))) readers.push(...results);
@@ -261,7 +262,7 @@ function group(jaxpr: Jaxpr, equations: readonly Equation[], producer: ReadonlyM
   for (const e of equations) {
     if (inlined.has(e) || summed.has(e) || dropped.has(e)) continue;
     const members = owner.get(e);
-    if (!members) { steps.push({ kind: 'equation', equation: e }); continue; }
+    if (!members) { steps.push(largeSum(e) ?? { kind: 'equation', equation: e }); continue; }
     const sorted = [...members].sort((x, y) => order.get(x)! - order.get(y)!);
     // The group stands where its result is made: all it needs is there by then.
     if (sorted.findLast((m) => !inlined.has(m)) !== e) continue;
@@ -287,6 +288,15 @@ function sumStore({ primitive, params, inputs: [x] }: Equation): number | null {
   return axes.every((a, i) => a === shape.length - axes.length + i) ? (keepdims ? 5 : 4) + 256 * axes.length : null;
 }
 
+/** From so many elements on, a sum of something that no loop makes is a loop all the same: it has all threads, and adds in float64. */
+const LARGE_SUM = 2 ** 15;
+function largeSum(e: Equation): Step | null {
+  const sum = sumStore(e);
+  const [x] = e.inputs;
+  if (sum === null || isLiteral(x) || !dims.isStatic(x.aval.shape) || dims.size(x.aval.shape) < LARGE_SUM || sum % 256 === 3) return null;
+  return { kind: 'fused', loops: [{ equations: [], stores: [{ atom: e.outputs[0], sumOf: x, sum }] }], barrier: [] };
+}
+
 const bits = new DataView(new ArrayBuffer(8));
 function literalBits(value: number | bigint | boolean, dtype: DType): bigint {
   bits.setBigInt64(0, 0n, true);
@@ -309,7 +319,7 @@ export function encodeFused(loops: readonly Loop[], barrier: readonly Atom[]): F
   const program: bigint[] = [1n, BigInt(loops.length)];
   for (const { equations, stores } of loops) {
     const made = new Set<Atom>(equations.flatMap((e) => e.outputs));
-    const loads = [...new Set([...equations.flatMap((e) => e.inputs), ...stores.flatMap((s) => (s.sumOf ? [] : [s.atom]))].filter((a) => !isLiteral(a) && !made.has(a)))];
+    const loads = [...new Set([...equations.flatMap((e) => e.inputs), ...stores.map((s) => s.sumOf ?? s.atom)].filter((a) => !isLiteral(a) && !made.has(a)))];
     const register = new Map<Atom, number>(loads.map((a, i) => [a, i]));
     const instructions: bigint[][] = [];
     const push = (...instruction: bigint[]) => loads.length + instructions.push(instruction) - 1;
@@ -327,7 +337,7 @@ export function encodeFused(loops: readonly Loop[], barrier: readonly Atom[]): F
       return inPlace ? [r, 1, inputIndex(inPlace)] : [r, 0, outputs.push(atom) - 1];
     });
     program.push(
-      -1n, BigInt(loads.length), ...loads.map((a) => BigInt(inputIndex(a))),
+      -1n, BigInt(loads.length), ...loads.map((a) => BigInt(outputs.includes(a) ? -1 - outputs.indexOf(a) : inputIndex(a))),
       BigInt(instructions.length), ...instructions.flat(), BigInt(stores.length), ...encoded.map(BigInt),
     );
   }

@@ -11,18 +11,18 @@ const NEAR = 64;
 /** Longer loops are not made: their values leave the first-level cache. */
 const MOST = 192;
 
-const made = (s: Step): readonly Atom[] => (s.kind === 'equation' ? s.equation.outputs : s.loops.flatMap((l) => l.stores.map((t) => t.atom)));
+export const made = (s: Step): readonly Atom[] => (s.kind === 'equation' ? s.equation.outputs : s.loops.flatMap((l) => l.stores.map((t) => t.atom)));
 /** What each step reads, found once: programs of thousands of steps ask for it millions of times. */
 const inputs = new WeakMap<Step, ReadonlySet<Atom>>();
 function inputsOf(s: Step): ReadonlySet<Atom> {
   let found = inputs.get(s);
-  if (!found) inputs.set(s, (found = new Set((s.kind === 'equation' ? [s.equation] : s.loops.flatMap((l) => l.equations)).flatMap((e) => e.inputs))));
+  if (!found) inputs.set(s, (found = new Set(s.kind === 'equation' ? s.equation.inputs : s.loops.flatMap((l) => [...l.equations.flatMap((e) => e.inputs), ...l.stores.map((t) => t.sumOf ?? t.atom)]))));
   return found;
 }
-const reads = (s: Step, atoms: readonly Atom[]): boolean => { const own = inputsOf(s); return atoms.some((a) => own.has(a)); };
+export const reads = (s: Step, atoms: readonly Atom[]): boolean => { const own = inputsOf(s); return atoms.some((a) => own.has(a)); };
 /** Known only after the whole loop. */
 const sumsOf = (loops: readonly Loop[]): readonly Atom[] => loops.flatMap((l) => l.stores.flatMap((s) => (s.sumOf ? [s.atom] : [])));
-const shapeOf = ({ stores: [s] }: Loop): Shape => (s.sumOf ?? s.atom).aval.shape;
+export const shapeOf = ({ stores: [s] }: Loop): Shape => (s.sumOf ?? s.atom).aval.shape;
 /** Sums over some axes keep a loop on one thread: it stays small. */
 const joinable = (s: Step): s is Fused => s.kind === 'fused' && s.loops.length === 1 && s.loops[0].stores.every((t) => (t.sum ?? 0) <= 2);
 
@@ -39,21 +39,27 @@ export function mergeConnected(steps: readonly Step[], users: Users, order: Read
       if (!joinable(a) || !dims.equalShapes(shapeOf(a.loops[0]), shapeOf(b.loops[0])) || !reads(b, made(a))) continue;
       if (a.loops[0].equations.length + b.loops[0].equations.length > MOST) continue;
       if (reads(b, sumsOf(a.loops))) continue;
-      // What depends on the first waits for both; the second must not be among it.
-      const [before, after]: [Step[], Step[]] = [[], []];
-      const reached = [...made(a)];
-      for (const s of merged.slice(i + 1, j)) {
-        const depends = reads(s, reached);
-        (depends ? after : before).push(s);
-        if (depends) reached.push(...made(s));
-      }
-      if (reads(b, after.flatMap(made))) continue;
       const rest = merged.filter((s) => s !== a && s !== b);
-      merged.splice(i, j - i + 1, ...before, join(a.loops[0], b.loops[0], rest, users, order), ...after);
-      i = j = i + before.length;
+      const at = replacePair(merged, i, j, () => join(a.loops[0], b.loops[0], rest, users, order));
+      if (at !== null) i = j = at;
     }
   }
   return merged;
+}
+
+/** One step in the place of two; its index, or null where a path of other steps leads from the first to the second. */
+export function replacePair(steps: Step[], i: number, j: number, one: () => Step): number | null {
+  // What depends on the first waits for both; the second must not be among it.
+  const [before, after]: [Step[], Step[]] = [[], []];
+  const reached = [...made(steps[i])];
+  for (const s of steps.slice(i + 1, j)) {
+    const depends = reads(s, reached);
+    (depends ? after : before).push(s);
+    if (depends) reached.push(...made(s));
+  }
+  if (reads(steps[j], after.flatMap(made))) return null;
+  steps.splice(i, j - i + 1, ...before, one(), ...after);
+  return i + before.length;
 }
 
 function join(a: Loop, b: Loop, rest: readonly Step[], users: Users, order: ReadonlyMap<Equation, number>): Fused {

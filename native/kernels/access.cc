@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "elementwise.h"
+
 namespace hokku {
 namespace {
 
@@ -37,11 +39,12 @@ const T* gatherCycle(const Access& access, const T* data, size_t start, size_t n
     }
     return buffer;
   }
+  const FillKernel fill = fillKernel(sizeof(T));
   size_t index = start / access.every % period;
   size_t run = access.every - start % access.every;
   for (size_t done = 0; done < n;) {
     const size_t length = std::min(run, n - done);
-    std::fill_n(buffer + done, length, data[index]);
+    fill(buffer + done, data + index, length);
     done += length;
     run = access.every;
     index = index + 1 == period ? 0 : index + 1;

@@ -15,10 +15,12 @@ namespace hokku {
 ElementKernel elementKernelAvx2(Opcode opcode, Dtype result, Dtype operand);
 ElementKernel elementKernelAvx512(Opcode opcode, Dtype result, Dtype operand);
 SumKernel sumKernelAvx2(Dtype type);
+FillKernel fillKernelAvx2(size_t size);
 
 namespace {
 #include "math.inc"
 #include "elementwise.inc"
+#include "sums.inc"
 
 #ifdef HOKKU_X86_TARGETS
 // Tensors seldom lie on 64-byte boundaries, so that every 64-byte access touches two cache lines: the widest vectors pay
@@ -53,13 +55,16 @@ ElementKernel elementKernel(Opcode opcode, Dtype result, Dtype operand) {
 
 SumKernel sumKernel(Dtype type) {
 #ifdef HOKKU_X86_TARGETS
-  switch (detectTarget()) {
-    case Target::Avx512:
-    case Target::Avx2: return sumKernelAvx2(type);
-    case Target::Base: break;
-  }
+  if (detectTarget() != Target::Base) return sumKernelAvx2(type);
 #endif
   return sumOf(type);
+}
+
+FillKernel fillKernel(size_t size) {
+#ifdef HOKKU_X86_TARGETS
+  if (detectTarget() != Target::Base) return fillKernelAvx2(size);
+#endif
+  return fillOf(size);
 }
 
 }  // namespace hokku

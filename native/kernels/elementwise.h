@@ -18,6 +18,10 @@ ElementKernel elementKernel(Opcode opcode, Dtype result, Dtype operand);
 using SumKernel = void (*)(void* sum, const void* a, size_t n);
 SumKernel sumKernel(Dtype type);
 
+// n times the element at `value`, whose size is 1, 4 or 8 bytes.
+using FillKernel = void (*)(void* out, const void* value, size_t n);
+FillKernel fillKernel(size_t size);
+
 constexpr size_t elementSize(Dtype type) {
   switch (type) {
     case Dtype::U8:

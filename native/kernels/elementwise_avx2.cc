@@ -19,10 +19,12 @@ namespace hokku {
 namespace {
 #include "math.inc"
 #include "elementwise.inc"
+#include "sums.inc"
 }  // namespace
 
 ElementKernel elementKernelAvx2(Opcode opcode, Dtype result, Dtype operand) { return kernelOf(opcode, result, operand); }
 SumKernel sumKernelAvx2(Dtype type) { return sumOf(type); }
+FillKernel fillKernelAvx2(size_t size) { return fillOf(size); }
 
 }  // namespace hokku
 

@@ -12,19 +12,8 @@ namespace {
 constexpr size_t kParallelCost = 12'000;
 constexpr size_t kTaskCost = 6'000;
 constexpr size_t kMaxTasks = 256;
-
-template <class T>
-void fill(void* target, const void* value, size_t n) {
-  T v;
-  std::memcpy(&v, value, sizeof(T));
-  std::fill_n(static_cast<T*>(target), n, v);
-}
-
-void fill(void* target, const void* value, size_t size, size_t n) {
-  if (size == 1) return fill<uint8_t>(target, value, n);
-  if (size == 4) return fill<uint32_t>(target, value, n);
-  fill<uint64_t>(target, value, n);
-}
+// Where loops run together: so many elements of each stay in the first-level cache.
+constexpr size_t kRowElements = 4096;
 
 // What a run writes beside its outputs, kept between runs of a thread: a node of few elements takes about as long as the
 // allocations would.
@@ -63,6 +52,7 @@ class Run {
       enabled_.push_back(!loop.predicate || *static_cast<const uint8_t*>(inputs_[*loop.predicate].data) != 0);
       if (enabled_.back()) computeScalars(loop);
     }
+    if (plan_.rows) return runTogether(*plan_.rows);
     if (plan_.cost < kParallelCost || plan_.blocks < 2) {
       runBlocks(0, plan_.blocks, Part::Everything);
     } else {
@@ -74,7 +64,7 @@ class Run {
     }
     for (const LoopPlan& loop : plan_.loops) {
       for (const LoopPlan::Sum& sum : loop.sums) finishSum(loop, sum);
-      for (const LoopPlan::Totals& sum : loop.axisSums) finishTotals(sum);
+      for (const LoopPlan::Totals& sum : loop.axisSums) finishTotals(sum, 0, sum.count);
     }
   }
 
@@ -103,7 +93,9 @@ class Run {
       }
     }
     for (const Loop& loop : program.loops) {
-      for (size_t i = 0; i < loop.loads.size(); i++) add(loop.loads[i], loop.types[i], false);
+      for (size_t i = 0; i < loop.loads.size(); i++) {
+        if (loop.loads[i] < inputs_.size()) add(loop.loads[i], loop.types[i], false);
+      }
     }
     std::sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) { return a.begin < b.begin; });
     const Range* written = nullptr;
@@ -123,9 +115,19 @@ class Run {
     uint64_t* s = scalars_.data() + loop.firstScalar;
     for (const auto& [reg, value] : loop.constants) s[reg] = value;
     for (const auto& load : loop.scalarLoads) std::memcpy(&s[load.reg], inputs_[load.input].data, load.size);
+    if (loop.rowLoads.empty()) runScalarSteps(loop, s);
+  }
+
+  static void runScalarSteps(const LoopPlan& loop, uint64_t* s) {
     for (const Step& step : loop.scalarSteps) {
       step.kernel(&s[step.out], &s[step.a], &s[step.b], &s[step.c], 1, step.scalars);
     }
+  }
+
+  void computeRowScalars(const LoopPlan& loop, size_t row, uint64_t* s) const {
+    std::copy_n(scalars_.data() + loop.firstScalar, loop.registers, s);
+    for (const auto& load : loop.rowLoads) std::memcpy(&s[load.reg], static_cast<const std::byte*>(source(load.input)) + row * load.size, load.size);
+    runScalarSteps(loop, s);
   }
 
   enum class Part { Everything, InOrder, Parallel };
@@ -143,22 +145,59 @@ class Run {
     return isInOrder(loop) ? block : block - (block - loop.firstBlock) % loop.grain;
   }
 
-  void runBlocks(size_t first, size_t end, Part part) {
-    // Kept between runs: fresh memory would be paged in again by every task.
-    thread_local std::vector<std::byte> scratch;
-    thread_local std::vector<void*> registers;
-    constexpr size_t kAlign = 64;
-    if (scratch.size() < plan_.scratchBytes + kAlign) scratch.resize(plan_.scratchBytes + kAlign);
-    if (registers.size() < plan_.maxRegisters) registers.resize(plan_.maxRegisters);
-    const auto address = reinterpret_cast<uintptr_t>(scratch.data());
-    std::byte* aligned = scratch.data() + (kAlign - address % kAlign) % kAlign;
+  // All loops on some rows, then on the next ones.
+  void runTogether(size_t rows) {
+    size_t widest = 1;
+    for (const LoopPlan& loop : plan_.loops) widest = std::max(widest, loop.count / std::max<size_t>(rows, 1));
+    const size_t few = std::max<size_t>(kRowElements / widest, 1), pieces = ceilDiv(rows, few);
+    const size_t tasks = plan_.cost < kParallelCost ? std::min<size_t>(pieces, 1) : std::min({pieces, std::max<size_t>(plan_.cost / kTaskCost, 2), kMaxTasks});
+    auto run = [&](size_t task) {
+      const Registers registers(plan_);
+      for (size_t piece = pieces * task / tasks; piece < pieces * (task + 1) / tasks; piece++) {
+        const size_t first = piece * few, end = std::min(rows, first + few);
+        for (const LoopPlan& loop : plan_.loops) {
+          const size_t width = loop.count / rows;
+          if (loop.rowLoads.empty()) runLoop(loop, first * width, end * width, registers);
+          for (size_t row = first; row < end && !loop.rowLoads.empty(); row++) {
+            computeRowScalars(loop, row, registers.scalars);
+            runLoop(loop, row * width, (row + 1) * width, registers, registers.scalars);
+          }
+          for (const LoopPlan::Totals& sum : loop.axisSums) finishTotals(sum, first, end);
+        }
+      }
+    };
+    if (tasks > 1) parallelFor(host_, tasks, run);
+    else if (tasks == 1) run(0);
+  }
 
+  // A thread's own. Kept between runs: fresh memory would be paged in again by every task.
+  struct Registers {
+    void** at;
+    std::byte* scratch;
+    uint64_t* scalars;
+
+    explicit Registers(const Plan& plan) {
+      thread_local std::vector<std::byte> bytes;
+      thread_local std::vector<void*> registers;
+      thread_local std::vector<uint64_t> rowScalars;
+      constexpr size_t kAlign = 64;
+      if (bytes.size() < plan.scratchBytes + kAlign) bytes.resize(plan.scratchBytes + kAlign);
+      if (registers.size() < plan.maxRegisters) registers.resize(plan.maxRegisters);
+      if (rowScalars.size() < plan.maxRegisters) rowScalars.resize(plan.maxRegisters);
+      at = registers.data();
+      scalars = rowScalars.data();
+      scratch = bytes.data() + (kAlign - reinterpret_cast<uintptr_t>(bytes.data()) % kAlign) % kAlign;
+    }
+  };
+
+  void runBlocks(size_t first, size_t end, Part part) {
     if (first == end) return;
+    const Registers registers(plan_);
     for (const LoopPlan* loop = &loopAt(first); first < end; ++loop) {
       const size_t stop = std::min(end, loop->firstBlock + loop->blocks);
       const bool mine = part == Part::Everything || (part == Part::InOrder) == isInOrder(*loop);
       if (mine && enabled_[static_cast<size_t>(loop - plan_.loops.data())]) {
-        runLoop(*loop, first - loop->firstBlock, stop - loop->firstBlock, aligned, registers.data());
+        runLoop(*loop, (first - loop->firstBlock) * kBlock, std::min((stop - loop->firstBlock) * kBlock, loop->count), registers);
       }
       first = std::max(first, stop);
     }
@@ -168,26 +207,30 @@ class Run {
     return output ? outputs_[index] : static_cast<std::byte*>(const_cast<void*>(inputs_[index].data));
   }
 
-  void runLoop(const LoopPlan& loop, size_t first, size_t end, std::byte* scratch, void** reg) {
-    for (const size_t r : loop.scalarRegisters) reg[r] = &scalars_[loop.firstScalar + r];
-    for (const auto& buffer : loop.buffers) reg[buffer.reg] = scratch + buffer.offset;
-    const size_t stride = loop.isOneStep() ? end - first : 1;
-    for (size_t block = first; block < end; block += stride) {
-      const size_t start = block * kBlock;
-      const size_t n = std::min(kBlock * stride, loop.count - start);
+  const void* source(size_t load) const { return load < inputs_.size() ? inputs_[load].data : outputs_[load - inputs_.size()]; }
+
+  // The elements from `first` to `end`, block by block.
+  void runLoop(const LoopPlan& loop, size_t first, size_t end, const Registers& registers, uint64_t* scalars = nullptr) {
+    void** reg = registers.at;
+    if (!scalars) scalars = &scalars_[loop.firstScalar];
+    for (const size_t r : loop.scalarRegisters) reg[r] = &scalars[r];
+    for (const auto& buffer : loop.buffers) reg[buffer.reg] = registers.scratch + buffer.offset;
+    const size_t most = loop.isOneStep() ? end - first : kBlock;
+    for (size_t start = first, n = 0; start < end; start += n) {
+      n = std::min(most, end - start);
       for (const auto& d : loop.direct) reg[d.reg] = tensor(d.output, d.index) + start * d.size;
       for (const auto& g : loop.gathers) {
-        reg[g.reg] = const_cast<void*>(gather(g.access, inputs_[g.input].data, g.size, start, n, scratch + g.offset));
+        reg[g.reg] = const_cast<void*>(gather(g.access, source(g.input), g.size, start, n, registers.scratch + g.offset));
       }
       for (const Step& s : loop.steps) {
         if (s.code) s.code->run(reg, n);
         else s.kernel(reg[s.out], reg[s.a], reg[s.b], reg[s.c], n, s.scalars);
       }
-      for (const auto& sum : loop.sums) sumBlock(sum, reg[sum.reg], n, partials_[sum.firstPartial + block]);
+      for (const auto& sum : loop.sums) sumBlock(sum, reg[sum.reg], n, partials_[sum.firstPartial + start / kBlock]);
       for (const auto& sum : loop.axisSums) addTotals(sum, static_cast<const float*>(reg[sum.reg]), start, n);
       for (const auto& write : loop.writes) {
         std::byte* target = tensor(write.output, write.index) + start * write.size;
-        if (write.scalar) fill(target, reg[write.reg], write.size, n);
+        if (write.scalar) fillKernel(write.size)(target, reg[write.reg], n);
         else std::memcpy(target, reg[write.reg], n * write.size);
       }
     }
@@ -229,9 +272,9 @@ class Run {
     }
   }
 
-  void finishTotals(const LoopPlan::Totals& sum) {
+  void finishTotals(const LoopPlan::Totals& sum, size_t first, size_t end) {
     auto* out = reinterpret_cast<float*>(outputs_[sum.output]);
-    for (size_t k = 0; k < sum.count; k++) out[k] = static_cast<float>(totals_[sum.first + k]);
+    for (size_t k = first; k < end; k++) out[k] = static_cast<float>(totals_[sum.first + k]);
   }
 
   void finishSum(const LoopPlan& loop, const LoopPlan::Sum& sum) {

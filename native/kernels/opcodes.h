@@ -2,11 +2,14 @@
 // renumber, only append.
 //
 //   program := [1, numLoops, loop...]
-//   loop    := [predicateInput or -1, numLoads, inputIndex..., numInstrs, instr..., numStores, store...]
+//   loop    := [predicateInput or -1, numLoads, load..., numInstrs, instr..., numStores, store...]
+//   load    := the index of an input; or, -1 - k, of output k, which an earlier loop stored
 //   instr   := [opcode, dtype, a, b, c]     the result is register numLoads + i; -1 where an operand is not used
 //   store   := [register, kind, index]           kind 3 carries the number of summed leading axes above its low byte
 //
-// Every load of every loop sees the values from before the node ran, whatever the order of loops.
+// Every load of an input sees the values from before the node ran, whatever the order of loops. Where outputs are loaded, all loops run
+// together, a few rows at a time: then each computes a row from that row of what it loads, and none stores anything but outputs and
+// sums of rows.
 #pragma once
 
 #include <cstdint>

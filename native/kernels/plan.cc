@@ -76,35 +76,41 @@ class LoopPlanner {
     throw std::invalid_argument("hokku.Fused, loop " + std::to_string(index_) + ": " + what);
   }
 
-  const Shape& inputShape(size_t input) const { return plan_.inputShapes[input]; }
+  bool isOutput(size_t load) const { return load >= plan_.inputShapes.size(); }
+  const Shape& shapeOf(size_t load) const {
+    return isOutput(load) ? plan_.outputShapes[load - plan_.inputShapes.size()] : plan_.inputShapes[load];
+  }
   size_t sizeOf(size_t reg) const { return elementSize(loop_.types[reg]); }
 
   void findShape() {
     for (const size_t input : loop_.loads) {
-      auto merged = broadcast(out_.shape, inputShape(input));
-      if (!merged) fail("shapes " + text(out_.shape) + " and " + text(inputShape(input)) + " do not broadcast");
+      auto merged = broadcast(out_.shape, shapeOf(input));
+      if (!merged) fail("shapes " + text(out_.shape) + " and " + text(shapeOf(input)) + " do not broadcast");
       out_.shape = std::move(*merged);
     }
     out_.count = elementCount(out_.shape);
     out_.blocks = (out_.count + kBlock - 1) / kBlock;
-    if (loop_.predicate && elementCount(inputShape(*loop_.predicate)) != 1) fail("the predicate is not a scalar");
+    if (loop_.predicate && elementCount(shapeOf(*loop_.predicate)) != 1) fail("the predicate is not a scalar");
     for (const Store& store : loop_.stores) {
-      if (store.kind != StoreKind::InPlace || inputShape(store.index) == out_.shape) continue;
+      if (store.kind != StoreKind::InPlace || shapeOf(store.index) == out_.shape) continue;
       fail("expected shape " + text(out_.shape) + " of input " + std::to_string(store.index) +
-           ", which is written in place, got " + text(inputShape(store.index)));
+           ", which is written in place, got " + text(shapeOf(store.index)));
     }
   }
 
   void planLoads() {
     for (size_t reg = 0; reg < loop_.loads.size(); reg++) {
       const size_t input = loop_.loads[reg];
-      Access access = makeAccess(inputShape(input), out_.shape);
-      if (access.kind == AccessKind::Scalar) {
+      Access access = makeAccess(shapeOf(input), out_.shape);
+      if (isOneARow(access)) {
+        scalar_[reg] = true;
+        out_.rowLoads.push_back({reg, input, sizeOf(reg)});
+      } else if (access.kind == AccessKind::Scalar) {
         scalar_[reg] = true;
         out_.scalarLoads.push_back({reg, input, sizeOf(reg)});
       } else if (access.kind == AccessKind::Identity) {
         isDirect_[reg] = true;
-        out_.direct.push_back({reg, false, input, sizeOf(reg)});
+        out_.direct.push_back({reg, isOutput(input), isOutput(input) ? input - plan_.inputShapes.size() : input, sizeOf(reg)});
         picoseconds_ += 15 * sizeOf(reg);
       } else {
         offset_[reg] = allocate(sizeOf(reg));
@@ -112,6 +118,12 @@ class LoopPlanner {
         picoseconds_ += 100;
       }
     }
+  }
+
+  bool isOneARow(const Access& access) const {
+    if (!plan_.rows) return false;
+    if (access.kind == AccessKind::Scalar) return *plan_.rows == 1;
+    return access.kind == AccessKind::Cycle && access.every > 1 && access.period == *plan_.rows && access.every * *plan_.rows == out_.count;
   }
 
   void findScalars() {
@@ -340,10 +352,36 @@ void checkInPlace(const Program& program, const Plan& plan) {
   }
   for (size_t l = 0; l < program.loops.size(); l++) {
     for (const size_t input : program.loops[l].loads) {
-      if (writer[input] == kNever || writer[input] == l || elementCount(plan.inputShapes[input]) <= 1) continue;
+      if (input >= writer.size() || writer[input] == kNever || writer[input] == l || elementCount(plan.inputShapes[input]) <= 1) continue;
       throw std::invalid_argument("hokku.Fused: loop " + std::to_string(l) + " loads input " + std::to_string(input) +
                                   ", which loop " + std::to_string(writer[input]) + " writes in place");
     }
+  }
+}
+
+bool loadsOutputs(const Program& program, size_t inputs) {
+  return std::any_of(program.loops.begin(), program.loops.end(), [&](const Loop& loop) {
+    return std::any_of(loop.loads.begin(), loop.loads.end(), [&](size_t load) { return load >= inputs; });
+  });
+}
+
+// Where loops load outputs: each row of a loop may need that row of an output, and no other.
+void checkRows(const Program& program, const Plan& plan) {
+  const size_t inputs = plan.inputShapes.size();
+  const auto fail = [](const char* what) { throw std::invalid_argument(std::string("hokku.Fused: a loop loads an output, but ") + what); };
+  for (const Loop& loop : program.loops) {
+    if (loop.predicate) fail("one has a predicate");
+    for (const Store& store : loop.stores) {
+      if (store.kind != StoreKind::Output && store.kind != StoreKind::Rows && store.kind != StoreKind::KeptRows) fail("not all stores are rows");
+    }
+  }
+  if (!plan.rows) fail("there are no sums of rows");
+  for (const LoopPlan& loop : plan.loops) {
+    for (const LoopPlan::Totals& sum : loop.axisSums) {
+      if (sum.count != *plan.rows) fail("sums have different numbers of rows");
+    }
+    if (*plan.rows == 0 ? loop.count != 0 : loop.count % *plan.rows != 0) fail("its shape has other rows");
+    if (loop.count > 0 && std::any_of(loop.gathers.begin(), loop.gathers.end(), [&](const LoopPlan::Gather& gather) { return gather.input >= inputs; })) fail("not row by row");
   }
 }
 
@@ -358,7 +396,13 @@ Plan makePlan(const Program& program, std::vector<Shape> inputShapes) {
   }
   checkInPlace(program, plan);
   plan.loops.reserve(program.loops.size());
-  for (size_t l = 0; l < program.loops.size(); l++) plan.loops.push_back(LoopPlanner(program.loops[l], l, plan).make());
+  const bool together = loadsOutputs(program, plan.inputShapes.size());
+  for (size_t l = 0; l < program.loops.size(); l++) {
+    plan.loops.push_back(LoopPlanner(program.loops[l], l, plan).make());
+    const auto& sums = plan.loops.back().axisSums;
+    if (together && !plan.rows && !sums.empty()) plan.rows = sums[0].count;
+  }
+  if (together) checkRows(program, plan);
   return plan;
 }
 

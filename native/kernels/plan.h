@@ -85,6 +85,8 @@ struct LoopPlan {
   size_t registers;
   std::vector<std::pair<size_t, uint64_t>> constants;
   std::vector<ScalarLoad> scalarLoads;
+  // One element a row: scalars too, in loops that run together.
+  std::vector<ScalarLoad> rowLoads;
   std::vector<Step> scalarSteps;
   std::vector<size_t> scalarRegisters;
   std::vector<Direct> direct;
@@ -113,6 +115,8 @@ struct Plan {
   size_t totals = 0;
   size_t scratchBytes = 0;
   size_t maxRegisters = 0;
+  // Where loops load what others store: into how many rows each of them is divided.
+  std::optional<size_t> rows;
   // Inputs that are written in place.
   std::vector<size_t> inPlace;
 };

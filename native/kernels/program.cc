@@ -72,7 +72,12 @@ class Parser {
     }
     const size_t numLoads = count("the number of loads", kMaxRegisters);
     for (size_t i = 0; i < numLoads; i++) {
-      const size_t input = below(next("a load"), inputTypes_.size(), "a load's input");
+      const int64_t load = next("a load");
+      if (load < 0) {
+        loadOutput(loop, below(-1 - load, program_.outputs.size(), "a load's output"));
+        continue;
+      }
+      const size_t input = below(load, inputTypes_.size(), "a load's input");
       if (!isRegisterType(inputTypes_[input])) {
         fail("input " + std::to_string(input) + " has element type " + std::to_string(inputTypes_[input]) +
              ", which no register can have");
@@ -85,6 +90,12 @@ class Parser {
     const size_t numStores = count("the number of stores", static_cast<int64_t>(code_.size()));
     for (size_t i = 0; i < numStores; i++) parseStore(loop);
     program_.loops.push_back(std::move(loop));
+  }
+
+  void loadOutput(Loop& loop, size_t output) const {
+    if (!program_.outputs[output]) fail("loads output " + std::to_string(output) + ", which no loop before it stores");
+    loop.loads.push_back(inputTypes_.size() + output);
+    loop.types.push_back(*program_.outputs[output]);
   }
 
   void parseInstruction(Loop& loop, size_t index) {

@@ -27,6 +27,7 @@ struct Store {
 
 struct Loop {
   std::optional<size_t> predicate;
+  // Inputs, and behind them the outputs.
   std::vector<size_t> loads;
   std::vector<Instruction> instructions;
   std::vector<Store> stores;

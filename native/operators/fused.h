@@ -63,9 +63,12 @@ struct FusedOp : Variadic {
     // How many outputs there are is not told here: as many as the program stores.
     const std::vector<int64_t> code = inference.ints("program");
     const Program program = parseProgram(code, types, code.size());
+    std::vector<InferredShape> outputs(program.outputs.size());
     for (const Loop& loop : program.loops) {
       InferredShape shape;
-      for (const size_t input : loop.loads) shape = broadcastInferred(shape, inputs[input]);
+      for (const size_t load : loop.loads) {
+        shape = broadcastInferred(shape, load < inputs.size() ? inputs[load] : outputs[load - inputs.size()]);
+      }
       for (const Store& store : loop.stores) {
         if (store.kind == StoreKind::InPlace) continue;
         InferredShape output;
@@ -84,6 +87,7 @@ struct FusedOp : Variadic {
         }
         output.type = static_cast<int64_t>(loop.types[store.reg]);
         if (output.known) inference.setOutput(store.index, output);
+        outputs[store.index] = std::move(output);
       }
     }
     const auto last = std::find_if(program.outputs.rbegin(), program.outputs.rend(), [](auto& o) { return o.has_value(); });

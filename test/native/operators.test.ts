@@ -213,6 +213,52 @@ for (const info of engines()) {
         expect(valuesOf(fused(program({ loads: [0], code: [], stores: [[0, kind + 256, 0]] }), [f32([], kind === COLUMNS ? [0, 3] : [3, 0])], [['float32', null]])[0])).to.deep.equal([0, 0, 0]);
       }
     });
+    it('runs loops together that load what others store, row by row', () => {
+      const size = fc.integer({ min: 1, max: 90 });
+      // Of each row: what is over the root of its mean square, beside a bias; and the sums of that.
+      const normalised = program(
+        { loads: [0], code: [[OP.Mul, 1, 0, 0]], stores: [[1, 5 + 256, 0]] },
+        { loads: [-1], code: [constant(1e-3), [OP.Add, 1, 0, 1], [OP.Rsqrt, 1, 2]], stores: [[3, OUTPUT, 1]] },
+        { loads: [0, -2, 1], code: [[OP.Mul, 1, 0, 1], [OP.Add, 1, 3, 2]], stores: [[4, OUTPUT, 2], [4, 4 + 256, 3]] },
+        { loads: [-3, -2], code: [[OP.Sub, 1, 0, 1]], stores: [[2, OUTPUT, 4]] },
+      );
+      fc.assert(fc.property(fc.oneof(size, fc.constant(1500)), fc.oneof(size, fc.constantFrom(1, 511, 768, 5000)), (rows, width) => {
+        const values = Array.from({ length: rows * width }, (_, i) => Math.fround(Math.sin(i)));
+        const bias = Array.from({ length: width }, (_, i) => i % 5);
+        const [, rate, out, sums, less] = fused(normalised, [f32(values, [rows, width]), f32(bias, [width])], Array.from({ length: 5 }, () => ['float32', null])).map(valuesOf);
+        for (let r = 0; r < rows; r++) {
+          const row = values.slice(r * width, (r + 1) * width);
+          const scale = 1 / Math.sqrt(row.reduce((a, x) => a + x * x, 1e-3));
+          expect(rate[r]).to.be.closeTo(scale, 1e-5 * scale);
+          let sum = 0;
+          for (let c = 0; c < width; c++) {
+            const want = row[c] * scale + bias[c];
+            sum += want;
+            if (Math.abs(out[r * width + c] - want) > 1e-4 + 1e-5 * scale || Math.abs(less[r * width + c] - want + scale) > 1e-4 + 1e-5 * scale) expect.fail(`[${r},${c}] is ${out[r * width + c]}, expected ${want}`);
+          }
+          expect(sums[r]).to.be.closeTo(sum, 1e-4 * (1 + width));
+        }
+      }), { numRuns: 40 });
+      for (const shape of [[0, 3], [3, 0]]) {
+        const [squares, , out] = fused(normalised, [f32([], shape), f32([1, 2, 3].slice(0, shape[1]))], Array.from({ length: 5 }, () => ['float32', null]));
+        expect(squares.shape).to.deep.equal([shape[0], 1]);
+        expect(out.shape).to.deep.equal(shape);
+      }
+    });
+    it('refuses loops that cannot run together', () => {
+      const x = f32([1, 2, 3, 4, 5, 6], [2, 3]);
+      const sums = { loads: [0], stores: [[0, 5 + 256, 0]] as [number, number, number][] };
+      const refuse = (loops: Loop[], text: RegExp, inputs = [x]) =>
+        expect(() => fused(program(...loops), inputs, Array.from({ length: 2 }, () => ['float32', null]))).to.throw(text);
+      const add = (load: number, other = 0) => ({ loads: [other, load], code: [[OP.Add, 1, 0, 1]], stores: [[2, OUTPUT, 1]] as [number, number, number][] });
+      refuse([add(-1), sums], /loads output 0, which no loop before it stores/);
+      refuse([sums, add(-9)], /load's output is 8/);
+      refuse([{ loads: [0], stores: [[0, OUTPUT, 0]] }, add(-1)], /there are no sums of rows/);
+      refuse([{ loads: [0], stores: [[0, 3 + 256, 0]] }, add(-1)], /not all stores are rows/);
+      refuse([{ loads: [0], stores: [[0, 4 + 256, 0]] }, add(-1)], /not row by row|do not broadcast/, [f32([1, 2, 3, 4, 5, 6, 7, 8, 9], [3, 3])]);
+      refuse([{ loads: [0], stores: [[0, 5 + 256, 0]] }, add(-1, 1)], /not row by row/, [x, f32([1, 2, 3], [3, 1, 1])]);
+      expect(() => fused(program(sums, add(-1), { loads: [1], stores: [[0, OUTPUT, 2]] }), [x, f32([1, 2, 3])], Array.from({ length: 3 }, () => ['float32', null]))).to.throw(/its shape has other rows/);
+    });
     it('takes tensors without elements', () => {
       const [y, sum] = fused(program({ loads: [0, 1], code: [[OP.Add, 1, 0, 1]], stores: [[2, OUTPUT, 0], [2, SUM, 1]] }), [f32([], [0, 3]), f32([1, 2, 3])], [['float32', null], ['float32', []]]);
       expect(y.shape).to.deep.equal([0, 3]);

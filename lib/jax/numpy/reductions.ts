@@ -11,7 +11,7 @@ import { exp, log, sqrt } from '../primitives/functions.js';
 import { gatherAlong } from '../primitives/indexing.js';
 import { asArray, type Operand } from '../primitives/primitive.js';
 import * as reduce from '../primitives/reduce.js';
-import { concatenate, expandTo, reduceSum, reshape, reverse, sizeP, slice } from '../primitives/shape.js';
+import { concatenate, expandTo, reduceSum, reduceSumKept, reshape, reverse, sizeP, slice } from '../primitives/shape.js';
 
 export type Axis = number | readonly number[] | null;
 /** `where` says which elements count (it broadcasts); `initial` is one more element. */
@@ -22,12 +22,14 @@ const KEYS = ['axis', 'keepdims', 'dtype', 'where', 'initial'] as const;
 interface Reduction {
   readonly name: string;
   readonly reduce: (x: NDArray, axes: readonly number[]) => NDArray;
+  /** As `reduce`, but the axes stay with size 1. */
+  readonly reduceKept?: (x: NDArray, axes: readonly number[]) => NDArray;
   /** The value that changes nothing, for elements that `where` leaves out; null where there is none. */
   readonly neutral: ((dtype: DType) => number | bigint | boolean) | null;
   readonly prepare?: (x: NDArray, dtype: DType | undefined) => NDArray;
   readonly combine?: (x: NDArray, y: Operand) => NDArray;
 }
-function reducer({ name, reduce: f, neutral, prepare = (x) => x, combine }: Reduction) {
+function reducer({ name, reduce: f, reduceKept, neutral, prepare = (x) => x, combine }: Reduction) {
   const where = `jnp.${name}`;
   return (x: Operand, options?: ReduceOptions): NDArray => {
     const { axis, keepdims = false, dtype, where: mask, initial } = checkOptions(where, options, KEYS);
@@ -41,6 +43,7 @@ function reducer({ name, reduce: f, neutral, prepare = (x) => x, combine }: Redu
       y = lax.select(expandTo(truth(asArray(mask, where)), broadcastShapes(where, y.shape, asArray(mask, where).shape)), y, new Scalar(neutral(y.dtype), y.dtype));
     }
     const axes = canonicalAxes(axis, y.ndim, where);
+    if (keepdims && reduceKept && axes.length > 0 && axes.length < y.ndim && initial === undefined) return reduceKept(y, axes);
     // With an initial value an empty axis has a largest element.
     const empty = initial !== undefined && (name === 'max' || name === 'min') && axes.some((a) => y.shape[a] === 0);
     let out = empty ? expandTo(new Scalar(neutral!(y.dtype), y.dtype, false), y.shape.filter((_, i) => !axes.includes(i))) : f(y, axes);
@@ -65,7 +68,7 @@ function least(dtype: DType, sign: 1 | -1): number | bigint | boolean {
   return width === 64n ? (sign > 0 ? low : high) : Number(sign > 0 ? low : high);
 }
 
-export const sum = reducer({ name: 'sum', reduce: reduceSum, neutral: () => 0, prepare: countable, combine: lax.add });
+export const sum = reducer({ name: 'sum', reduce: reduceSum, reduceKept: reduceSumKept, neutral: () => 0, prepare: countable, combine: lax.add });
 export const prod = reducer({ name: 'prod', reduce: reduce.reduceProd, neutral: () => 1, prepare: countable, combine: lax.mul });
 export const max = reducer({ name: 'max', reduce: reduce.reduceMax, neutral: (d) => least(d, 1), combine: lax.max });
 export const min = reducer({ name: 'min', reduce: reduce.reduceMin, neutral: (d) => least(d, -1), combine: lax.min });
