@@ -125,11 +125,12 @@ Napi::Value Binding::Run(const Napi::CallbackInfo& info) {
     RequireIdle(info);
     // Reading the array may run a getter, which may call back into this binding.
     const auto held = session_;
-    const auto& session = *held;
+    auto& session = *held;
     const Busy busy(busy_);
     Fill(info.Env(), info[0], session, nullptr);
     const size_t inputs = session.inputs.size();
-    OrtStatus* status = session.engine->api->Run(session.session, nullptr, session.input_names.data(), values_.data(), inputs,
+    const BlockingRunOptions options(session);
+    OrtStatus* status = session.engine->api->Run(session.session, options.get(), session.input_names.data(), values_.data(), inputs,
                                                  session.output_names.data(), values_.size() - inputs, values_.data() + inputs);
     if (status != nullptr) Check(session.engine->api, status);
     return Napi::Value();
@@ -145,6 +146,7 @@ Napi::Value Binding::RunAsync(const Napi::CallbackInfo& info) {
     auto devices = std::make_shared<std::vector<std::shared_ptr<DeviceMemory>>>();
     Fill(env, info[0], *session, devices.get());
     auto options = std::make_shared<RunOptions>(session->engine);
+    if (session->shrinks.exchange(false)) options->Shrink();
     auto pins = Napi::Array::New(env);
     const auto memory = info[0].As<Napi::Array>();
     for (uint32_t i = 0; i < slots_.size(); ++i) pins.Set(i, Napi::Value(memory[i]));

@@ -35,6 +35,16 @@ void MakeEnvironment(EngineCore& engine) {
   Check(api, api->DisableTelemetryEvents(engine.env));
 }
 
+/**
+ * One arena for all sessions: with one for each, what a program needed once, such as the first values of parameters, stays
+ * with its session for good.
+ */
+void ShareArena(EngineCore& engine) {
+  // Refused where somebody else made the environment and gave it one: that one serves as well.
+  OrtStatus* status = engine.api->CreateAndRegisterAllocator(engine.env, engine.cpu, nullptr);
+  if (status != nullptr) engine.api->ReleaseStatus(status);
+}
+
 std::unique_ptr<EngineCore> Load(const std::string& path) {
   std::error_code missing;
   if (!std::filesystem::is_regular_file(std::filesystem::path(NativePath(path)), missing)) {
@@ -68,6 +78,7 @@ std::unique_ptr<EngineCore> Load(const std::string& path) {
   Check(api, api->ReleaseAvailableProviders(providers, count));
   MakeEnvironment(*engine);
   Check(api, api->CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, &engine->cpu));
+  ShareArena(*engine);
   Check(api, api->GetAllocatorWithDefaultOptions(&engine->allocator));
   engine->operators = std::make_unique<OperatorDomains>(api);
   return engine;

@@ -11,7 +11,7 @@ namespace hokku {
 namespace {
 
 const std::vector<std::string> kKnown = {"device",        "deviceId",          "graphOptimizationLevel", "optimizedModelPath", "profilePrefix",
-                                         "deterministic", "intraOpNumThreads", "config",                 "interruptible"};
+                                         "deterministic", "intraOpNumThreads", "config",                 "interruptible", "shrinkFirst"};
 
 int ReadInteger(Napi::Value value, const std::string& name, int minimum) {
   const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
@@ -78,6 +78,8 @@ SessionConfig ReadSessionConfig(Napi::Value value) {
       config.deterministic = ReadBoolean(option, name);
     } else if (name == "interruptible") {
       config.interruptible = ReadBoolean(option, name);
+    } else if (name == "shrinkFirst") {
+      config.shrink_first = ReadBoolean(option, name);
     } else {
       if (!option.IsObject()) Fail(Kind::kType, "Expected an object of strings for the session option config.");
       const auto entries = option.As<Napi::Object>();
@@ -121,6 +123,7 @@ void Options::Fill(const SessionConfig& config) {
     Check(api, api->SetIntraOpNumThreads(options_, static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1u, 4u))));
   }
   Check(api, api->SetInterOpNumThreads(options_, 1));
+  if (config.shared_arena) Check(api, api->AddSessionConfigEntry(options_, "session.use_env_allocators", "1"));
   for (const auto& [key, value] : config.entries) Check(api, api->AddSessionConfigEntry(options_, key.c_str(), value.c_str()));
   OrtCustomOpDomain* operators = nullptr;
   Check(api, engine_->operators->Get(config.operators, &operators));

@@ -23,6 +23,9 @@ struct SessionConfig {
   std::optional<int> threads;
   bool deterministic = false;
   bool interruptible = true;
+  bool shrink_first = false;
+  /** Training sessions refuse the engine's arena and have their own; on a GPU there is little for it. */
+  bool shared_arena = false;
   std::vector<std::pair<std::string, std::string>> entries;
   /** Which of our own operators the model may use. */
   OperatorSet operators = kAllOperators;

@@ -18,6 +18,7 @@ using ORTCHAR_T = wchar_t;
 using ORTCHAR_T = char;
 #endif
 
+struct OrtArenaCfg;
 struct OrtCUDAProviderOptionsV2;
 struct OrtCheckpointState;
 struct OrtCustomOpDomain;
@@ -214,7 +215,8 @@ struct OrtApi {
   void* slots_139[2];
   void (*ClearBoundInputs)(OrtIoBinding* binding_ptr);
   void (*ClearBoundOutputs)(OrtIoBinding* binding_ptr);
-  void* slots_143[2];
+  void* slots_143[1];
+  OrtStatus* (*CreateAndRegisterAllocator)(OrtEnv* env, const OrtMemoryInfo* mem_info, const OrtArenaCfg* arena_cfg);
   OrtStatus* (*SetLanguageProjection)(const OrtEnv* ort_env, OrtLanguageProjection projection);
   void* slots_146[1];
   OrtStatus* (*SetGlobalIntraOpNumThreads)(OrtThreadingOptions* tp_options, int intra_op_num_threads);

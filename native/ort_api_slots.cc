@@ -106,6 +106,7 @@ SLOT(OrtApi, BindOutput, 137);
 SLOT(OrtApi, BindOutputToDevice, 138);
 SLOT(OrtApi, ClearBoundInputs, 141);
 SLOT(OrtApi, ClearBoundOutputs, 142);
+SLOT(OrtApi, CreateAndRegisterAllocator, 144);
 SLOT(OrtApi, SetLanguageProjection, 145);
 SLOT(OrtApi, SetGlobalIntraOpNumThreads, 147);
 SLOT(OrtApi, SetGlobalInterOpNumThreads, 148);

@@ -94,10 +94,12 @@ Napi::Value WriteDeclared(Napi::Env env, const std::vector<Declared>& all) {
 
 std::shared_ptr<SessionCore> MakeSession(EngineCore* engine, Napi::Value model, Napi::Value options) {
   SessionConfig config = ReadSessionConfig(options);
+  config.shared_arena = !config.cuda;
   auto core = std::make_shared<SessionCore>();
   core->engine = engine;
   core->cuda = config.cuda;
   core->interruptible = config.interruptible;
+  core->shrinks = config.shrink_first && !config.cuda;
   core->profiling = !config.profile_prefix.empty();
   core->bytes = kSessionBytes;
   const auto* api = engine->api;
@@ -175,7 +177,8 @@ Napi::Value Session::Run(const Napi::CallbackInfo& info) {
     const auto core = Live(info);
     auto call = ReadCall(core->engine, info, core->inputs, core->outputs, core->cuda, false);
     const auto* api = core->engine->api;
-    OrtStatus* status = api->Run(core->session, nullptr, core->input_names.data(), call.raw_inputs.data(), call.raw_inputs.size(),
+    const BlockingRunOptions options(*core);
+    OrtStatus* status = api->Run(core->session, options.get(), core->input_names.data(), call.raw_inputs.data(), call.raw_inputs.size(),
                                  core->output_names.data(), call.raw_outputs.size(), call.raw_outputs.data());
     call.Adopt(api);
     Check(api, status);
@@ -189,6 +192,7 @@ Napi::Value Session::RunAsync(const Napi::CallbackInfo& info) {
     const auto core = Live(info);
     auto call = std::make_shared<Call>(ReadCall(core->engine, info, core->inputs, core->outputs, core->cuda, true));
     auto options = std::make_shared<RunOptions>(core->engine);
+    if (core->shrinks.exchange(false)) options->Shrink();
     auto& queue = AddonData::Of(env).QueueOf(env, core->engine);
     auto job = queue.NewJob(env, PinTensors(info));
     job->work = [core, call, options] {

@@ -3,7 +3,9 @@
 
 #include <napi.h>
 
+#include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +21,8 @@ struct SessionCore {
   bool cuda = false;
   bool interruptible = true;
   bool profiling = false;
+  /** Until the first run of a session that gives its memory back after that one. */
+  std::atomic<bool> shrinks{false};
   /** What the collector is told. */
   int64_t bytes = 0;
 
@@ -36,6 +40,8 @@ class RunOptions {
   ~RunOptions() { engine_->api->ReleaseRunOptions(options_); }
   RunOptions(const RunOptions&) = delete;
   const OrtRunOptions* get() const { return options_; }
+  /** Gives the arena's free memory back to the system after the run. */
+  void Shrink() { Check(engine_->api, engine_->api->AddRunConfigEntry(options_, "memory.enable_memory_arena_shrinkage", "cpu:0")); }
   void Terminate() {
     if (OrtStatus* status = engine_->api->RunOptionsSetTerminate(options_)) engine_->api->ReleaseStatus(status);
   }
@@ -43,6 +49,20 @@ class RunOptions {
  private:
   EngineCore* engine_;
   OrtRunOptions* options_ = nullptr;
+};
+
+/** A run that blocks needs options only where it is the first of a session with `shrinkFirst`. */
+class BlockingRunOptions {
+ public:
+  explicit BlockingRunOptions(SessionCore& session) {
+    if (!session.shrinks.load(std::memory_order_relaxed) || !session.shrinks.exchange(false)) return;
+    options_.emplace(session.engine);
+    options_->Shrink();
+  }
+  const OrtRunOptions* get() const { return options_ ? options_->get() : nullptr; }
+
+ private:
+  std::optional<RunOptions> options_;
 };
 
 class Session : public Napi::ObjectWrap<Session> {

@@ -73,6 +73,10 @@ export const CASES: Record<string, BenchCase> = {
     // Parameters, gradients and moments are read, and all but the gradients written; a norm reads the gradients once more.
     bytes: Object.fromEntries(Object.entries({ sgd: 3, 'sgd momentum': 5, adamw: 7, 'adamw clipped': 8, rmsprop: 5, lion: 5 }).map(([name, arrays]) => [name, arrays * 4 * PARAMETERS])),
   },
+  memory: {
+    description: 'a step of AdamW on an MLP of 25 M parameters, batch 8: four times the parameters are 381 MB',
+    load: () => import('./memory.js'), compared: true, targets: [],
+  },
   startup: {
     description: "import 'hokku', and the demo's first step after it, each in a fresh process",
     load: () => import('./startup.js'), compared: false,

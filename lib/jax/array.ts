@@ -66,16 +66,22 @@ export const isArray = (x: unknown): x is NDArray => x instanceof NDArray;
 export interface Device { readonly platform: 'cpu' | 'cuda'; readonly id: number; readonly engine?: string; toString(): string }
 export const cpu: Device = Object.freeze({ platform: 'cpu' as const, id: 0, toString: () => 'cpu:0' });
 
+let made = 0;
+
 /** An array with memory. Everything outside a trace is one of these. */
 export class ConcreteArray extends NDArray {
   #memory: Memory | null;
   #gone = '';
   /** @internal The last run that this array was an input of: how a run finds that it was given one twice. */
   run = 0;
+  /** @internal How many arrays were made before it. */
+  readonly serial = made++;
   constructor(a: Aval, memory: Memory, readonly device: Device = cpu) {
     super(a);
     this.#memory = memory;
   }
+  /** @internal How many arrays were made so far. */
+  static get made(): number { return made; }
   /** @internal The memory itself, for programs to run on. */
   get memory(): Memory {
     if (this.#memory === null) throw new DisposedError(`This array (${formatAval(this)}) ${this.#gone}.`, this.#gone.startsWith('was donated') ? 'DONATED' : 'DISPOSED');

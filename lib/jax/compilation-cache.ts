@@ -3,10 +3,11 @@
  * a checksum, the layout of inputs and outputs, and the engine's optimised model. It is written beside its place and renamed,
  * so that no process sees half of one; what does not match its checksum is compiled again.
  */
-import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { crypto, sha256 } from '../runtime/builtins.js';
+import { makeFolder } from '../runtime/folders.js';
 import { packageVersion } from '../runtime/native.js';
 import { config } from './config.js';
 import type { DType } from './dtypes.js';
@@ -49,7 +50,7 @@ export function writeEntry<T>(file: string, layout: Layout, compile: (optimizedM
   const beside = `${file}.${process.pid}.${crypto().randomUUID()}`;
   const model = `${beside}.model`;
   try {
-    mkdirSync(config.compilationCacheDir!, { recursive: true });
+    makeFolder(config.compilationCacheDir!);
     writeFileSync(model, '');
   } catch (error) {
     warn(error);

@@ -98,6 +98,11 @@ function small({ equations }: Jaxpr): boolean {
   });
 }
 
+/** From this size on, what a first run leaves in the engine's arena is worth giving back. */
+const LARGE = 1 << 20;
+const large = ({ equations }: Jaxpr): boolean =>
+  equations.some(({ outputs, params }) => outputs.some(({ aval: a }) => dims.isStatic(a.shape) && byteLength(a) >= LARGE) || subprograms(params).some(large));
+
 function countNodes(graph: Graph, counts: Record<string, number> = {}): Record<string, number> {
   for (const { op, domain, attributes } of graph.nodes) {
     const name = domain ? `${domain}.${op}` : op;
@@ -175,6 +180,7 @@ export class Program {
     const options: SessionOptions = {
       ...(!onCpu ? { device: 'cuda', deviceId: target.device.id } : small(jaxpr) ? { intraOpNumThreads: 1 } : {}),
       // What is stored has been optimised.
+      ...(large(jaxpr) && { shrinkFirst: true }),
       ...((stored || single(built!.graph)) && { graphOptimizationLevel: 0 }),
     };
     const create = (more: SessionOptions): NativeSession => loadEngine(target.engine).createSession(model, { ...options, ...more });

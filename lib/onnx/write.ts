@@ -1,10 +1,11 @@
 /** Model files put together from parts of another one and new tensors, written beside their place, checked, and moved there. */
-import { closeSync, fsyncSync, mkdirSync, mkdtempSync, openSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdtempSync, openSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { NodeProto, TensorProto } from 'onnx-buf';
 import { messages } from '../lowering/model.js';
 import { engine } from '../runtime/engines.js';
 import { HokkuError, TypeError, ValueError } from '../runtime/errors.js';
+import { makeFolder } from '../runtime/folders.js';
 import { writeFully } from '../training/atomic-file.js';
 import type { Source } from './source.js';
 import { GRAPH_INITIALIZER, GRAPH_NODE, MODEL_GRAPH, TENSOR_RAW, header, type Field, type Layout, type Piece } from './wire.js';
@@ -142,7 +143,7 @@ function write(recipe: Recipe, path: string, { externalData, check = true }: Wri
   if (!outside && total(plain!.model) > MOST_BYTES) throw new ValueError(`exportModel: the model takes ${total(plain!.model)} bytes, more than a file can hold without external data; leave externalData out.`);
   const { model, data } = outside ? assemble(recipe, location) : plain!;
   const folder = dirname(path);
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const aside = mkdtempSync(join(folder, '.hokku-'));
   try {
     writeParts(join(aside, basename(path)), model);

@@ -1,8 +1,9 @@
 /** Pictures on disk. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { heatmaps, type HeatmapOptions, type PlottableParams } from './heatmaps.js';
 import { RasterizerMissingError, toPng } from './raster.js';
+import { makeFolder } from '../runtime/folders.js';
 
 /**
  * Writes `<stem>.svg` and `<stem>.png`; answers with the files written, and with a sentence where there is no PNG.
@@ -14,7 +15,7 @@ export async function saveHeatmaps(
   stem: string, params: PlottableParams, options: HeatmapOptions = {},
 ): Promise<{ files: string[], note?: string }> {
   const svg = heatmaps(params, options);
-  await mkdir(dirname(stem), { recursive: true });
+  makeFolder(dirname(stem));
   await writeFile(`${stem}.svg`, svg);
   try {
     await writeFile(`${stem}.png`, await toPng(svg));

@@ -39,6 +39,11 @@ export interface SessionOptions {
    * that is given the same memory as input and output does so by itself. Default true.
    */
   interruptible?: boolean;
+  /**
+   * True: the memory of the first run's temporaries goes back to the system after it. The engine takes it piece by piece
+   * in that run and as one block, beside the pieces, in the following ones; and many a program runs once. Default false.
+   */
+  shrinkFirst?: boolean;
   config?: Record<string, string>;
 }
 

@@ -62,6 +62,11 @@ export class FileFormatError extends HokkuError {
   constructor(message: string, options?: ErrorOptions) { super(message, 'FILE_FORMAT', options); }
 }
 
+/** A folder that cannot be made. */
+export class FolderError extends HokkuError {
+  constructor(message: string, options?: ErrorOptions) { super(message, 'FOLDER', options); }
+}
+
 /** A folder is in use by another run. */
 export class LockedError extends HokkuError {
   constructor(message: string) { super(message, 'LOCKED'); }

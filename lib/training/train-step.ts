@@ -3,7 +3,7 @@
  * device, is donated to it, and comes back in the same memory.
  */
 import { config, devicePut, tree, numpy as jnp, type Array, type Device, type EngineName } from '../jax/index.js';
-import { expectConcrete, type Aval, type ConcreteArray, type NDArray } from '../jax/array.js';
+import { ConcreteArray, expectConcrete, type Aval, type NDArray } from '../jax/array.js';
 import { toArrayLeaf } from '../jax/autodiff.js';
 import { clone } from '../jax/devices.js';
 import { targetOf, type Program } from '../jax/program.js';
@@ -30,8 +30,11 @@ export interface TrainStep {
   (carry: TrainTree, batch: any): [TrainTree, StepResult];
   /** As the call, on the engine's own thread. An abort is seen before the step starts, never inside. */
   async(carry: TrainTree, batch: any, options?: { signal?: AbortSignal }): Promise<[TrainTree, StepResult]>;
-  /** The tree of a new run. Parameters are copied, so that the caller's stay valid. */
-  init(params: Params, options?: { state?: State; rng?: Array | null }): TrainTree;
+  /**
+   * The tree of a new run. Parameters are copied, so that the caller's stay valid.
+   * @param options `donate`: the memory of what trains, and of `state`, is taken over instead, and the caller's arrays are gone
+   */
+  init(params: Params, options?: { state?: State; rng?: Array | null; donate?: boolean }): TrainTree;
   /**
    * The tree of a run that trained other parameters (of another step, from a checkpoint), for this step: parameters are
    * sorted anew in trainable and not, what is known of the optimizer state goes on by parameter name, and what is not begins.
@@ -65,6 +68,33 @@ function checkStep(where: string, step: unknown): number {
   if (!Number.isInteger(step) || (step as number) < 0 || (step as number) >= 2 ** 31) throw new ValueError(`${where}: step must be a whole number from 0 on, but got ${String(step)}.`);
   return step as number;
 }
+
+/** From this size on, memory is taken over instead of copied, where nobody else can have it. */
+const LARGE = 65536;
+/** What `make` returns, for a run to write to: large arrays that it made itself as they are, all others copied. */
+function owned<T>(make: () => T): T {
+  const before = ConcreteArray.made;
+  const seen = new Set<ConcreteArray>();
+  return tree.map((leaf: NDArray) => {
+    const x = expectConcrete(leaf, 'trainStep.init');
+    const ours = x.serial >= before && !seen.has(x) && x.memory.byteLength >= LARGE;
+    seen.add(x);
+    return ours ? x : clone(x);
+  }, make()) as T;
+}
+/** The arrays of a tree in memory taken from the caller's; one that is there twice is copied for its second place. */
+function takeOver<T>(x: T): T {
+  const seen = new Map<NDArray, ConcreteArray>();
+  return tree.map((leaf: NDArray) => {
+    const given = expectConcrete(leaf, 'trainStep.init');
+    const taken = seen.get(given);
+    if (taken) return clone(taken);
+    const own = new ConcreteArray(given.aval, given.donate('to trainStep.init'), given.device);
+    seen.set(given, own);
+    return own;
+  }, x) as T;
+}
+
 const counter = (step: number): Array => jnp.array(new Int32Array([step])).reshape([]);
 
 /**
@@ -119,7 +149,7 @@ export function trainStep(specification: Specification, options?: TrainStepOptio
     const has = (half: Params, module: string, name: string): boolean => Object.hasOwn(half, module) && Object.hasOwn(half[module], name);
     // What did not train may be the caller's.
     const mine = map((module, name, value: Array) => (has(carry.trainable, module, name) ? value : put(clone(value))), split.trainable);
-    const fresh = put(clone(optimizerAt(position).init(optimized(position, whole, split))));
+    const fresh = put(owned(() => optimizerAt(position).init(optimized(position, whole, split))));
     const optState = position ? position.phases.optState(fresh, carry.optState) : carriedOver(fresh, carry.optState);
     return { ...carry, trainable: mine, nonTrainable: split.nonTrainable, optState, mask: carry.mask === undefined ? split.mask : carry.mask };
   };
@@ -187,12 +217,12 @@ export function trainStep(specification: Specification, options?: TrainStepOptio
     });
   };
   step.init = (params, initOptions) => {
-    const { state = {}, rng = null } = checkOptions('trainStep.init', initOptions, ['state', 'rng']);
+    const { state = {}, rng = null, donate = false } = checkOptions('trainStep.init', initOptions, ['state', 'rng', 'donate']);
     const position = positionOf(params, 0);
     const split = splitAt(params, position);
-    const own = <T>(x: T): T => clone(tree.map((leaf: unknown) => toArrayLeaf(leaf, 'trainStep.init'), x)) as T;
-    const mine = own(split.trainable);
-    return put({ trainable: mine, nonTrainable: split.nonTrainable, state: own(state), optState: clone(optimizerAt(position).init(mine)), rng, step: counter(0), mask: split.mask });
+    const given = tree.map((leaf: unknown) => toArrayLeaf(leaf, 'trainStep.init'), { trainable: split.trainable, state }) as Pick<TrainTree, 'trainable' | 'state'>;
+    const optState = owned(() => optimizerAt(position).init(given.trainable));
+    return put({ ...(donate ? takeOver : clone)(given), nonTrainable: split.nonTrainable, optState, rng, step: counter(0), mask: split.mask });
   };
   step.adopt = (carry, adoptOptions) => {
     const { step: at } = checkOptions('trainStep.adopt', adoptOptions, ['step']);

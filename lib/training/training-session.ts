@@ -1,5 +1,4 @@
 /** Training with ONNX Runtime's own training API, over artifacts that `generateArtifacts` or ORT's own tools wrote. */
-import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { tree, type Array } from '../jax/index.js';
 import { ConcreteArray, aval, expectConcrete, formatAval, isArray } from '../jax/array.js';
@@ -9,6 +8,7 @@ import type { NativeCheckpoint, NativeTrainingSession } from '../runtime/addon.j
 import { decodeAt, encode, TYPED_ARRAYS } from '../runtime/elements.js';
 import { GET_TRAINING, engine as loadEngine } from '../runtime/engines.js';
 import { DisposedError, EngineNotFoundError, ShapeError, TypeError, ValueError } from '../runtime/errors.js';
+import { makeFolder } from '../runtime/folders.js';
 import { channels, tracePromise, traceSync, type StepTrace } from '../runtime/channels.js';
 import { checkOptions } from '../runtime/options.js';
 import { bytesAs } from './artifacts.js';
@@ -282,7 +282,7 @@ export class TrainingSession {
    */
   saveCheckpoint(path: string): void {
     const { checkpoint } = this.#session();
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     using file = aside(path, (temporary) => checkpoint.save(temporary, true));
     file.commit();
   }
@@ -313,7 +313,7 @@ export class TrainingSession {
     const unknown = this.#folder.manifest && names.find((n) => !known.includes(n));
     if (unknown !== undefined) throw new ValueError(`exportForInference: the eval model has no output '${unknown}'; its outputs are ${known.join(', ')}.`);
     if (names.length === 0) throw new ValueError('exportForInference: name at least one output.');
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     using file = aside(path, (temporary) => native.exportModelForInferencing(temporary, [...names]));
     file.commit();
   }

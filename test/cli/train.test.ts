@@ -46,6 +46,13 @@ describe('hokku train', () => {
     expect(html).to.include('<h1>digits</h1>').and.include('finished').and.include('unchanged to the last bit').and.include('class="heatmaps"');
   });
 
+  it('says where no folder can be made, instead of trying for ever', function () {
+    if (process.platform !== 'linux') this.skip();
+    const { status, stdout, stderr } = spawned(['train', write('named.js', moduleOf(PLAIN, true)), '--out', '/proc/nothing']);
+    expect({ status, stdout }).to.deep.equal({ status: 1, stdout: '' });
+    expect(stderr).to.equal('hokku: The folder /proc/nothing/checkpoints cannot be made, because the system refuses /proc/nothing (ENOENT): choose another place.\n');
+  });
+
   it('does not train over a run that is there, and goes on to the same bits', async () => {
     expect(await hokku('train', config)).to.deep.include({ status: 2 });
     expect((await hokku('train', config)).stderr).to.match(/has a run already, at step 30: `hokku resume .*digits\.js` goes on with it/);

@@ -1,7 +1,7 @@
 /** Several gradients for one step of the optimizer, in `fit` over artifacts, against `optax.MultiSteps` in the fused step; and rates from schedules. */
 import { expect } from 'chai';
 import * as optax from '../../lib/optax/index.js';
-import { TrainingSession, data, fit, generateArtifacts, trainStep, type FitEvent, type FitOptions } from '../../lib/training/index.js';
+import { CheckpointManager, CheckpointMismatchError, TrainingSession, data, fit, generateArtifacts, restoreCheckpoint, trainStep, type FitEvent, type FitOptions } from '../../lib/training/index.js';
 import { needsTraining, temporaryFolder } from './artifacts-helpers.js';
 import { batches, bits, distance, loss, newParams, notMiddle, rejection } from './notebook.js';
 
@@ -69,6 +69,23 @@ describe('accumulation in fit', () => {
       expect(all.at(-1)).to.deep.include({ step: steps ?? STEPS });
       if (!steps) expect(bits(session.params())).to.equal(bits(whole.params()));
     }
+  });
+
+  it('is not carried over in silence: the gathered gradients of the fused step are not in classic artifacts, and an error or the report says so', async () => {
+    const optimizer = () => new optax.MultiSteps(optax.adamw(1e-2), K);
+    const step = trainStep({ loss, optimizer: optimizer(), trainable: notMiddle });
+    const [carry] = step(step.init(params), set[0]);
+    using session = TrainingSession.load(make(optimizer(), 'classic'));
+    const [of, ofSession] = [folder(), folder()];
+    for (const [directory, state] of [[of, carry], [ofSession, session]] as const) {
+      await using manager = await CheckpointManager.open(directory);
+      await manager.save(state, { step: 1 });
+    }
+    const wrong = /does not fit .*MultiSteps.* are missing; .* are in it and not wanted/;
+    expect(await rejection(restoreCheckpoint(of, session))).to.be.instanceOf(CheckpointMismatchError).with.property('message').that.match(wrong).and.includes('optimizer/accGrads/');
+    expect(await rejection(restoreCheckpoint(ofSession, step.init(params)))).to.be.instanceOf(CheckpointMismatchError).with.property('message').that.match(wrong);
+    const { report } = await restoreCheckpoint(of, session, { strict: false });
+    expect(report.extra).to.include.members(['optimizer/miniStep', 'optimizer/accGrads/mlp/~/linear_0/w', 'optimizer/innerOptState/0/mu/mlp/~/linear_0/w']);
   });
 
   it('adds up for artifacts that were made for one gradient', async () => {

@@ -61,6 +61,21 @@ describe('fit', () => {
     expect(only(all, 'end')[0].state).to.equal(run.state);
   });
 
+  it('lets the event loop have its turns while several runs make small steps', async () => {
+    const weights = { line: { w: jnp.array([1, 2, 3]) } };
+    const step = trainStep({ loss: (p, x: Array) => jnp.sum(p.line.w.mul(x)), optimizer: optax.sgd(1e-6) });
+    step(step.init(weights), jnp.ones([3]));
+    let [since, longest, training] = [0, 0, true];
+    const turn = () => { longest = Math.max(longest, since); since = 0; if (training) setImmediate(turn); };
+    turn();
+    const x = jnp.ones([3]);
+    const one = () => events(fit({ step, state: step.init(weights), steps: 2000, data: data.from([x]).repeat(), callbacks: [() => { since++; }] }));
+    await Promise.all([one(), one(), one()]);
+    training = false;
+    await new Promise((resolve) => { setImmediate(resolve); });
+    expect(longest).to.be.above(0).and.below(500);
+  });
+
   for (const { name, missing } of ENGINES) {
     it(`goes on from a checkpoint to the same bits: ${name}`, async function () {
       if (missing) { console.log(`      pending: ${missing}`); this.skip(); }

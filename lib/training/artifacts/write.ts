@@ -1,9 +1,10 @@
 /** The files of artifacts on disk: prepared aside, so that a failure leaves the previous ones whole. */
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { PendingFile, writeFully } from '../atomic-file.js';
 import { writeCheckpoint, type CheckpointContents } from '../checkpoint-file.js';
 import { crypto } from '../../runtime/builtins.js';
+import { makeFolder } from '../../runtime/folders.js';
 
 export const FILES = { train: 'training_model.onnx', eval: 'eval_model.onnx', optimizer: 'optimizer_model.onnx', checkpoint: 'checkpoint' } as const;
 
@@ -33,7 +34,7 @@ export function aside(path: string, write: (temporary: string) => void): { commi
 
 /** Writes all files of artifacts. The checkpoint takes its name last: it says which models belong to it. */
 export function writeArtifacts(directory: string, models: ReadonlyMap<string, Uint8Array>, checkpoint: CheckpointContents): void {
-  mkdirSync(directory, { recursive: true });
+  makeFolder(directory);
   const pending: { commit(): void; [Symbol.dispose](): void }[] = [];
   try {
     for (const [name, bytes] of models) pending.push(new PendingFile(join(directory, name), (fd) => writeFully(fd, bytes, 0)));

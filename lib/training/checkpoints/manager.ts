@@ -1,10 +1,10 @@
 /** Checkpoints of a run in one folder: saved while training goes on, restored by name. */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { config } from '../../jax/index.js';
 import { ConcreteArray } from '../../jax/array.js';
 import type { MutableParams } from '../../haiku/types.js';
 import { FileFormatError, TypeError, ValueError, DisposedError } from '../../runtime/errors.js';
+import { makeFolder } from '../../runtime/folders.js';
 import { channels, tracePromise } from '../../runtime/channels.js';
 import { checkOptions } from '../../runtime/options.js';
 import { packageVersion } from '../../runtime/native.js';
@@ -177,7 +177,7 @@ export class CheckpointManager {
     const { keep = 3 } = checkOptions('CheckpointManager.open', options, ['keep']);
     if (typeof directory !== 'string' || directory === '') throw new TypeError('CheckpointManager.open: the first argument is the folder of the checkpoints.');
     if (keep !== Infinity && (!Number.isInteger(keep) || keep < 1)) throw new ValueError(`CheckpointManager.open: keep must be a positive whole number or Infinity, but got ${String(keep)}.`);
-    mkdirSync(directory, { recursive: true });
+    makeFolder(directory);
     const lock = new FolderLock(directory);
     try {
       await removeLeftovers(directory);

@@ -1,7 +1,8 @@
 /** The events of a run as lines of JSON in a file that survives whatever ends the process: what reports are made of. */
-import { appendFileSync, closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, readFileSync, readSync } from 'node:fs';
+import { appendFileSync, closeSync, fstatSync, ftruncateSync, openSync, readFileSync, readSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { FileFormatError } from '../../runtime/errors.js';
+import { makeFolder } from '../../runtime/folders.js';
 import type { FitEvent } from '../events.js';
 import { watcher, type Watcher } from './watcher.js';
 
@@ -58,7 +59,7 @@ export function history(path: string): Watcher {
 
 /** Opened behind the last whole line: a process that was killed may have left half of one. */
 function openForAppending(path: string): number {
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   const fd = openSync(path, 'a+');
   const last = Buffer.alloc(1);
   let end = fstatSync(fd).size;

@@ -1,10 +1,11 @@
 /** TensorBoard's event files, as PyTorch's `SummaryWriter` writes them. */
-import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { encodeChannels, pngSize } from '../../plot/png.js';
 import { numbers, type Plottable } from '../../plot/values.js';
 import { DisposedError, ShapeError, TypeError, ValueError } from '../../runtime/errors.js';
+import { makeFolder } from '../../runtime/folders.js';
 import { checkOptions } from '../../runtime/options.js';
 import { restartEvent, summaryEvent, versionEvent, type SummaryValue } from './events.js';
 import { histogram } from './histogram.js';
@@ -64,7 +65,7 @@ export class SummaryWriter {
     if (/[/\\\0]/.test(filenameSuffix)) throw new ValueError(`SummaryWriter: filenameSuffix is the end of a file name, but got ${JSON.stringify(filenameSuffix)}.`);
     if (purgeStep !== undefined) checkStep('SummaryWriter: purgeStep', purgeStep);
     this.#flushMs = Math.min(flushSecs * 1000, 2 ** 31 - 1);
-    mkdirSync(logDir, { recursive: true });
+    makeFolder(logDir);
     const seconds = String(Math.floor(Date.now() / 1000)).padStart(10, '0');
     this.path = join(logDir, `events.out.tfevents.${seconds}.${hostname()}.${process.pid}.${files++}${filenameSuffix}`);
     this.#fd = openSync(this.path, 'wx');
