@@ -179,8 +179,8 @@ export class Program {
     this.modelBytes = model.byteLength;
     const options: SessionOptions = {
       ...(!onCpu ? { device: 'cuda', deviceId: target.device.id } : small(jaxpr) ? { intraOpNumThreads: 1 } : {}),
-      // What is stored has been optimised.
       ...(large(jaxpr) && { shrinkFirst: true }),
+      // What is stored has been optimised.
       ...((stored || single(built!.graph)) && { graphOptimizationLevel: 0 }),
     };
     const create = (more: SessionOptions): NativeSession => loadEngine(target.engine).createSession(model, { ...options, ...more });
