@@ -7,6 +7,7 @@
 #include "operators/fused.h"
 #include "operators/linalg.h"
 #include "operators/packed_product.h"
+#include "operators/pool.h"
 #include "operators/product.h"
 #include "operators/random.h"
 #include "operators/segment_sum.h"
@@ -77,7 +78,7 @@ struct Operators {
     ((which & bit ? check(api->CustomOpDomain_Add(domain, new Operator<Ops>(api))) : void(), bit <<= 1), ...);
   }
 };
-using All = Operators<CallbackOp, FusedOp, RandomBitsOp, RandomSplitOp, RandomFoldInOp, QrOp, ProductOp, SegmentSumOp, ConvOp, ConvKernelGradientOp, PackMatrixOp, PackedProductOp,
+using All = Operators<CallbackOp, FusedOp, RandomBitsOp, RandomSplitOp, RandomFoldInOp, QrOp, ProductOp, SegmentSumOp, ConvOp, ConvKernelGradientOp, PoolOp, MaxPoolGradientOp, PackMatrixOp, PackedProductOp,
                       CholeskyOp, TriangularSolveOp, LuOp, PermutationOp, LuSolveOp, DeterminantOp, CofactorsOp, EighOp, EigvalshOp, SvdOp, SvdvalsOp, PinvOp>;
 
 }  // namespace

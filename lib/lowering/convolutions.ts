@@ -1,31 +1,32 @@
 /**
- * Which convolutions go to `hokku.Conv`. The primitive has its channels first, as the engine's operators; programs mostly have
- * them last, and would be transposed around each one. Ours reads images with channels last, where they lie.
+ * Which convolutions go to `hokku.Conv`, and which pools to `hokku.Pool`. The primitives have their channels first, as the engine's
+ * operators; programs have them first or last. Ours read images with channels last, where they lie.
  */
-import { Var, type Atom, type Equation, type Jaxpr } from '../jax/core.js';
+import { eliminateDeadCode, type Equation, type Jaxpr } from '../jax/core.js';
 import { dims } from '../jax/dims.js';
 import { simplify } from '../jax/passes/simplify.js';
 import type { ConvParams, KernelGradientParams } from '../jax/primitives/convolution.js';
 import { transposeP } from '../jax/primitives/shape.js';
 import type { Primitive } from '../jax/primitives/primitive.js';
+import type { WindowParams } from '../jax/primitives/windows.js';
+import { Var } from '../jax/core.js';
 import { usersOf, withEndings } from './endings.js';
 import type { Attribute } from './graph.js';
+import { Layout, isOrder, range, toFirst, toLast } from './layout.js';
 
 type Params = Readonly<Record<string, Attribute>>;
 const own = (name: string, op: string) => ({ name, lower: (g, inputs, params) => [g.node(op, inputs, params, 'hokku')] }) as Pick<Primitive<Params>, 'name' | 'lower'> as Primitive<Params>;
-/** Made here only, so that they have no rules but their lowering. Inputs: image, kernel, and a bias where there is one. */
+/** Made here only, so that they have no rules but their lowering. Inputs: image, kernel, and what its endings read. */
 const lastConvP = own('conv_channels_last', 'Conv');
 /** Inputs: image and cotangent. */
 const lastGradientP = own('conv_channels_last_kernel_gradient', 'ConvKernelGradient');
+const lastPoolP = own('pool_channels_last', 'Pool');
 
-/** The axes of channels-first arrays in the order of channels last, and back; those of kernels [features, channels, …space] are reversed in pairs. */
-const range = (n: number): number[] => [...Array(n).keys()];
-const toLast = (rank: number): number[] => [0, ...range(rank).slice(2), 1];
-const toFirst = (rank: number): number[] => [0, rank - 1, ...range(rank).slice(1, -1)];
+/** Axes of kernels [features, channels, …space] reversed in pairs, and back. */
 const kernelLast = (rank: number): number[] => [...range(rank).slice(2), 1, 0];
 const kernelFirst = (rank: number): number[] => [rank - 1, rank - 2, ...range(rank).slice(0, -2)];
-const isOrder = (e: Equation | null | undefined, order: readonly number[]): boolean => e?.primitive === transposeP && dims.equalShapes(e.params.permutation, order);
 
+const isGradient = (e: Equation): boolean => e.primitive.name === 'conv_kernel_gradient';
 /** Whether our operators have it. */
 function possible({ primitive: { name }, params, inputs: [x, other], outputs: [out] }: Equation): boolean {
   if (name !== 'conv_general_dilated' && name !== 'conv_kernel_gradient') return false;
@@ -37,39 +38,76 @@ function possible({ primitive: { name }, params, inputs: [x, other], outputs: [o
     && lhsDilation.every((d, i) => d === 1 || (strides[i] === 1 && name === 'conv_general_dilated'));
 }
 
-/** A program whose convolutions, as far as channels last suit what is around them, are ours. */
+/** A convolution's saving in multiplications that pays for moving one element into another order: about 4 ps of each, and 1 ns. */
+const WORTH = 256;
+const size = dims.size as (shape: readonly number[]) => number;
+const multiplications = (e: Equation): number => {
+  const [image, kernel] = isGradient(e) ? [e.inputs[1], e.outputs[0]] : [e.outputs[0], e.inputs[1]];
+  return (size(image.aval.shape) / image.aval.shape[1]) * size(kernel.aval.shape);
+};
+const moved = ({ equations }: Jaxpr): number => equations.reduce((n, e) => n + (e.primitive === transposeP && dims.isStatic(e.inputs[0].aval.shape) ? size(e.inputs[0].aval.shape) : 0), 0);
+
+/** A program whose convolutions are ours: all that can be, if that is worth the transposes around them, or else those that channels last suit. */
 export function placeChannelsLast(jaxpr: Jaxpr): Jaxpr {
-  if (!jaxpr.equations.some(possible)) return jaxpr;
-  const producer = new Map(jaxpr.equations.flatMap((e) => e.outputs.map((v): [Atom, Equation] => [v, e])));
+  const all = jaxpr.equations.filter(possible);
+  if (!all.length) return jaxpr;
+  const whole = turned(jaxpr, new Set(all));
+  if (all.reduce((n, e) => n + multiplications(e), 0) >= WORTH * (moved(whole) - moved(jaxpr))) return withEndings(whole, lastConvP, true);
+  const producer = new Map(jaxpr.equations.flatMap((e) => e.outputs.map((v): [unknown, Equation] => [v, e])));
   const users = usersOf(jaxpr);
-  let any = false;
-  const equations = jaxpr.equations.flatMap((e) => {
-    if (!possible(e)) return [e];
+  const suited = all.filter((e) => {
+    const rank = e.inputs[0].aval.shape.length;
+    return (isGradient(e) ? e.inputs : e.inputs.slice(0, 1)).some((x) => isOrder(producer.get(x), toFirst(rank))) || (!isGradient(e) && users.get(e.outputs[0])?.every((u) => isOrder(u, toLast(rank))));
+  });
+  return suited.length ? withEndings(turned(jaxpr, new Set(suited)), lastConvP, true) : jaxpr;
+}
+
+function turned(jaxpr: Jaxpr, ours: ReadonlySet<Equation>): Jaxpr {
+  const layout = new Layout(jaxpr);
+  const users = usersOf(jaxpr);
+  for (const e of jaxpr.equations) {
+    if (!ours.has(e)) { layout.follow(e, pool); continue; }
     const [a, b] = e.inputs;
     const [out] = e.outputs;
     const rank = a.aval.shape.length;
-    const gradient = e.primitive.name === 'conv_kernel_gradient';
-    const images = gradient ? [a, b] : [a];
-    const suits = images.some((x) => isOrder(producer.get(x), toFirst(rank))) || (!gradient && users.get(out)?.every((u) => isOrder(u, toLast(rank))));
-    if (!suits) return [e];
-    any = true;
-    const made: Equation[] = [];
-    const turn = (x: Atom, permutation: readonly number[], output = new Var({ ...x.aval, shape: permutation.map((p) => x.aval.shape[p]) })): Var => {
-      made.push({ ...e, primitive: transposeP, params: { permutation }, inputs: [x], outputs: [output] });
-      return output;
-    };
-    const order = gradient ? kernelLast(rank) : toLast(rank);
-    const inputs = [turn(a, toLast(rank)), turn(b, gradient ? toLast(rank) : kernelLast(rank))];
-    const last = new Var({ ...out.aval, shape: order.map((p) => out.aval.shape[p]) });
-    made.push({ ...e, primitive: gradient ? lastGradientP : lastConvP, params: attributesOf(e), inputs, outputs: [last] });
-    turn(last, gradient ? kernelFirst(rank) : toFirst(rank), out);
-    return made;
-  });
-  return any ? withEndings(simplify({ ...jaxpr, equations }), lastConvP) : jaxpr;
+    if (!isGradient(e)) {
+      const from = layout.made(b);
+      const windowFirst = isOrder(from, kernelFirst(rank));
+      const kernel = layout.first(windowFirst ? from!.inputs[0] : b);
+      layout.replace(e, lastConvP, attributesOf(e, !windowFirst), [layout.last(a, e), kernel]);
+      continue;
+    }
+    const inputs = [layout.last(a, e), layout.last(b, e)];
+    if (!users.get(out)?.every((u) => isOrder(u, kernelLast(rank)))) {
+      layout.equations.push({ ...e, primitive: lastGradientP, params: attributesOf(e, true), inputs });
+      continue;
+    }
+    const last = new Var({ ...out.aval, shape: kernelLast(rank).map((p) => out.aval.shape[p]) });
+    layout.equations.push({ ...e, primitive: lastGradientP, params: attributesOf(e, false), inputs, outputs: [last] });
+    layout.equations.push({ ...e, primitive: transposeP, params: { permutation: kernelFirst(rank) }, inputs: [last] });
+  }
+  const outputs = jaxpr.outputs.map((a) => layout.first(a));
+  return simplify(eliminateDeadCode({ ...jaxpr, equations: layout.equations, outputs }));
 }
 
-function attributesOf({ primitive: { name }, params, inputs: [x] }: Equation): Params {
+function attributesOf({ primitive: { name }, params, inputs: [x] }: Equation, windowLast: boolean): Params {
   const { strides, padding, lhsDilation, rhsDilation, groups, mirrored } = params as ConvParams;
-  const common = { strides, spreads: lhsDilation, dilations: rhsDilation, pads: [...padding.map(([low]) => low), ...padding.map(([, high]) => high)], depthwise: groups > 1 && groups === x.aval.shape[1] ? 1 : 0 };
-  return name === 'conv_kernel_gradient' ? { ...common, window: (params as KernelGradientParams).kernel.slice(2) } : { ...common, mirrored: mirrored ? 1 : 0, relu: 0 };
+  const common = {
+    strides, spreads: lhsDilation, dilations: rhsDilation, pads: [...padding.map(([low]) => low), ...padding.map(([, high]) => high)],
+    depthwise: groups > 1 && groups === x.aval.shape[1] ? 1 : 0, window_last: windowLast ? 1 : 0,
+  };
+  return name === 'conv_kernel_gradient' ? { ...common, window: (params as KernelGradientParams).kernel.slice(2) } : { ...common, mirrored: mirrored ? 1 : 0, scaled: 0, added: 0, relu: 0 };
+}
+
+/** The pool of an image that becomes one of channels last, if it is ours. */
+function pool({ primitive: { name }, params, inputs: [x], outputs: [out] }: Equation): readonly [Primitive, Params] | null {
+  if (name !== 'reduce_window_max' && name !== 'reduce_window_sum') return null;
+  const { window, strides, padding, baseDilation, windowDilation } = params as WindowParams;
+  const idle = [0, 1].every((i) => window[i] === 1 && strides[i] === 1 && padding[i].every((n) => n === 0));
+  if (!idle || x.aval.dtype !== 'float32' || baseDilation.some((d) => d > 1) || [x, out].some(({ aval: { shape } }) => !dims.isStatic(shape) || shape.includes(0))) return null;
+  const space = <T>(list: readonly T[]): T[] => list.slice(2);
+  return [lastPoolP, {
+    strides: space(strides), spreads: space(strides).map(() => 1), dilations: space(windowDilation), pads: [...space(padding).map(([low]) => low), ...space(padding).map(([, high]) => high)],
+    depthwise: 1, window_last: 0, window: space(window), sum: name === 'reduce_window_sum' ? 1 : 0,
+  }];
 }

@@ -188,24 +188,55 @@ std::vector<float*>& places(const Plane& plane, float* result, size_t first, siz
 
 size_t wholeVectors(size_t floats, const ConvolutionLoops& loops) { return ceilDiv(floats, loops.lanes) * loops.lanes; }
 
+// Where a kernel's elements lie, from its place in the window, its channel and its feature.
+struct KernelOrder {
+  size_t window, channel, feature;
+
+  explicit KernelOrder(const Convolution& c) {
+    const size_t channels = c.depthwise ? 1 : c.channels, element = c.windowLast ? c.axes[0].window * c.axes[1].window : 1;
+    const bool featuresInside = c.windowLast == c.mirrored;
+    window = c.windowLast ? 1 : channels * c.features;
+    channel = element * (featuresInside ? c.features : 1);
+    feature = element * (featuresInside ? 1 : channels);
+  }
+};
+
+// The kernel's elements that each of a plane's taps begins with.
+std::vector<size_t> placesOf(const Plane& plane, const KernelOrder& order) {
+  std::vector<size_t> places;
+  for (const Tap& ty : plane.y.taps) {
+    for (const Tap& tx : plane.x.taps) places.push_back((ty.window * plane.convolution.axes[1].window + tx.window) * order.window);
+  }
+  return places;
+}
+
+// Channels of a kernel that are written together: what is read and written for them stays in the first-level cache.
+constexpr size_t kPackedChannels = 16;
+
 // The kernel in the order of a plane's taps, in panels of columns [depth][columns, in whole vectors].
 void packKernel(const Plane& plane, const float* kernel, const ConvolutionLoops& loops, float* memory, Host& host) {
   const Convolution& c = plane.convolution;
   const size_t features = wholeVectors(c.features, loops), panels = ceilDiv(c.features, loops.panel);
+  const KernelOrder order(c);
+  const std::vector<size_t> places = placesOf(plane, order);
   share(host, panels, plane.depth() * features * 4, [&](size_t panel) {
     const size_t first = panel * loops.panel, columns = std::min(loops.panel, c.features - first), width = std::min(loops.panel, features - first);
     float* to = memory + first * plane.depth();
-    for (const Tap& ty : plane.y.taps) {
-      for (const Tap& tx : plane.x.taps) {
-        const float* from = kernel + (ty.window * c.axes[1].window + tx.window) * c.channels * c.features;
-        for (size_t i = 0; i < c.channels && !c.mirrored; i++) {
-          std::copy_n(from + i * c.features + first, columns, to + i * width);
-          std::fill_n(to + i * width + columns, width - columns, 0.0f);
+    if (width > columns) std::fill_n(to, plane.depth() * width, 0.0f);
+    for (size_t channel = 0; channel < c.channels; channel += kPackedChannels) {
+      const size_t end = std::min(c.channels, channel + kPackedChannels);
+      // The innermost loop goes along what lies side by side.
+      if (order.feature == 1) {
+        for (size_t t = 0; t < places.size(); t++) {
+          for (size_t i = channel; i < end; i++) std::copy_n(kernel + places[t] + i * order.channel + first, columns, to + (t * c.channels + i) * width);
         }
-        for (size_t f = 0; f < width && c.mirrored; f++) {
-          for (size_t i = 0; i < c.channels; i++) to[i * width + f] = f < columns ? from[(first + f) * c.channels + i] : 0;
+      } else {
+        for (size_t f = 0; f < columns; f++) {
+          const float* from = kernel + (first + f) * order.feature;
+          for (size_t i = channel; i < end; i++) {
+            for (size_t t = 0; t < places.size(); t++) to[(t * c.channels + i) * width + f] = from[places[t] + i * order.channel];
+          }
         }
-        to += c.channels * width;
       }
     }
   });
@@ -213,15 +244,16 @@ void packKernel(const Plane& plane, const float* kernel, const ConvolutionLoops&
 
 void packDepthwise(const Plane& plane, const float* kernel, float* to) {
   const Convolution& c = plane.convolution;
-  for (const Tap& ty : plane.y.taps) {
-    for (const Tap& tx : plane.x.taps) to = std::copy_n(kernel + (ty.window * c.axes[1].window + tx.window) * c.channels, c.channels, to);
+  const KernelOrder order(c);
+  for (const size_t place : placesOf(plane, order)) {
+    for (size_t i = 0; i < c.channels; i++) *to++ = kernel[place + i * order.feature];
   }
 }
 
 // Tasks that one task may be divided into, so that there are enough of them.
 size_t groupsOf(size_t tasks, size_t parts) { return std::clamp<size_t>(ceilDiv(kTasks, tasks), 1, std::max<size_t>(1, parts)); }
 
-void convolvePlane(const Plane& plane, const float* image, const float* weights, const float* bias, bool relu, float* result, Host& host) {
+void convolvePlane(const Plane& plane, const float* image, const float* weights, const Ending& ending, float* result, Host& host) {
   const Convolution& c = plane.convolution;
   const ConvolutionLoops& loops = loopsOfThisMachine();
   const size_t block = plane.block(), blocks = ceilDiv(plane.lines(), block);
@@ -234,15 +266,16 @@ void convolvePlane(const Plane& plane, const float* image, const float* weights,
     const std::vector<float*>& to = places(plane, result, first, end);
     for (size_t panel = panels * group / groups; panel < panels * (group + 1) / groups; panel++) {
       const size_t column = panel * loops.panel;
+      const Ending ofPanel{ending.scale ? ending.scale + column : nullptr, ending.bias ? ending.bias + column : nullptr, ending.added, ending.relu};
       for (size_t t = 0; t < tiles; t++) {
         const size_t start = pixels * t / tiles, rows = pixels * (t + 1) / tiles - start;
         const float* const* from = s.from.data() + start;
         float* const* into = to.data() + start;
         if (c.depthwise) {
-          loops.depthwise({from, into, rows, c.channels, plane.taps.data(), plane.taps.data() + plane.taps.size(), weights, bias, relu});
+          loops.depthwise({from, into, rows, c.channels, plane.taps.data(), plane.taps.data() + plane.taps.size(), weights, ending, result});
         } else {
           loops.forward({from, into, column, rows, plane.runs.data(), plane.runs.data() + plane.runs.size(), weights + column * plane.depth(),
-                         std::min(loops.panel, c.features - column), bias ? bias + column : nullptr, relu});
+                         std::min(loops.panel, c.features - column), ofPanel, result});
         }
       }
     }
@@ -270,7 +303,7 @@ std::vector<Rows> rowsOf(const Plane& plane, size_t most) {
 
 }  // namespace
 
-void convolve(const Convolution& c, const float* image, const float* kernel, const float* bias, bool relu, float* result, Host& host) {
+void convolve(const Convolution& c, const float* image, const float* kernel, const Ending& ending, float* result, Host& host) {
   const std::vector<Phase> ys = phasesOf(c.axes[0], c.mirrored), xs = phasesOf(c.axes[1], c.mirrored);
   const ConvolutionLoops& loops = loopsOfThisMachine();
   for (const Phase& y : ys) {
@@ -279,7 +312,7 @@ void convolve(const Convolution& c, const float* image, const float* kernel, con
       float* weights = packed().floats(plane.depth() * wholeVectors(c.features, loops));
       if (c.depthwise) packDepthwise(plane, kernel, weights);
       else packKernel(plane, kernel, loops, weights, host);
-      convolvePlane(plane, image, weights, bias, relu, result, host);
+      convolvePlane(plane, image, weights, ending, result, host);
     }
   }
 }
@@ -289,7 +322,7 @@ namespace {
 // f is given the plane of a product: one line of `rows` pixels.
 template <class F>
 void asPlane(size_t rows, size_t depth, size_t columns, bool transposed, F&& f) {
-  const Convolution c{1, depth, columns, {{1, 1, 1, 1, 1, 1, 0}, {rows, rows, 1, 1, 1, 1, 0}}, transposed, false};
+  const Convolution c{1, depth, columns, {{1, 1, 1, 1, 1, 1, 0}, {rows, rows, 1, 1, 1, 1, 0}}, transposed, false, false};
   const std::vector<Phase> ys = phasesOf(c.axes[0], false), xs = phasesOf(c.axes[1], false);
   f(Plane(c, ys.at(0), xs.at(0)));
 }
@@ -303,7 +336,7 @@ void packMatrix(const float* matrix, size_t depth, size_t columns, bool transpos
 }
 
 void multiplyPacked(const float* a, size_t rows, size_t depth, const float* weights, size_t columns, const float* bias, bool relu, float* result, Host& host) {
-  asPlane(rows, depth, columns, false, [&](const Plane& plane) { convolvePlane(plane, a, weights, bias, relu, result, host); });
+  asPlane(rows, depth, columns, false, [&](const Plane& plane) { convolvePlane(plane, a, weights, {nullptr, bias, nullptr, relu}, result, host); });
 }
 
 void convolveBack(const Convolution& c, const float* image, const float* cotangent, float* kernel, Host& host) {
@@ -344,15 +377,27 @@ void convolveBack(const Convolution& c, const float* image, const float* cotange
       }
     }
   });
-  share(host, std::min<size_t>(depth, 64), parts * depth * width * 4, [&](size_t task) {
-    const size_t shares = std::min<size_t>(depth, 64);
+  const KernelOrder order(c);
+  const std::vector<size_t> at = placesOf(plane, order);
+  const size_t shares = std::min<size_t>(depth, 64);
+  share(host, shares, parts * depth * width * 4, [&](size_t task) {
     for (size_t row = depth * task / shares; row < depth * (task + 1) / shares; row++) {
-      const size_t tap = row / height, place = ys[0].taps[tap / xs[0].taps.size()].window * c.axes[1].window + xs[0].taps[tap % xs[0].taps.size()].window;
-      float* to = kernel + (place * height + row % height) * c.features;
-      std::copy_n(memory + row * width, c.features, to);
+      float* sum = memory + row * width;
       for (size_t part = 1; part < parts; part++) {
         const float* from = memory + (part * depth + row) * width;
-        for (size_t f = 0; f < c.features; f++) to[f] += from[f];
+        for (size_t f = 0; f < c.features; f++) sum[f] += from[f];
+      }
+      if (order.feature == 1) std::copy_n(sum, c.features, kernel + at[row / height] + row % height * order.channel);
+    }
+  });
+  if (order.feature == 1) return;
+  const size_t columns = ceilDiv(c.features, kPackedChannels);
+  share(host, columns, depth * width * 4, [&](size_t task) {
+    const size_t first = task * kPackedChannels, end = std::min(c.features, first + kPackedChannels);
+    for (size_t i = 0; i < height; i++) {
+      for (size_t t = 0; t < taps; t++) {
+        const float* sum = memory + (t * height + i) * width;
+        for (size_t f = first; f < end; f++) kernel[at[t] + i * order.channel + f * order.feature] = sum[f];
       }
     }
   });

@@ -20,11 +20,22 @@ struct Convolution {
   bool mirrored;
   // Each channel is a feature, with a kernel [height, width, 1, channels] of its own.
   bool depthwise;
+  // Kernels have their window last: [features, channels, window, window], mirrored [channels, features, …], depthwise [channels, 1, …].
+  bool windowLast;
+};
+
+// What happens to a result while it is in registers. Pointers may be null; there is a bias where there is a scale.
+struct Ending {
+  // One for each feature.
+  const float *scale, *bias;
+  // Of the result's shape.
+  const float* added;
+  bool relu;
 };
 
 // result [images, out, out, features] of image [images, in, in, channels] and kernel [window, window, channels, features]. Every
-// element is summed in the order of the kernel, so its bits do not depend on the threads. `bias` may be null.
-void convolve(const Convolution& convolution, const float* image, const float* kernel, const float* bias, bool relu, float* result, Host& host);
+// element is summed in the order of the kernel, so its bits do not depend on the threads.
+void convolve(const Convolution& convolution, const float* image, const float* kernel, const Ending& ending, float* result, Host& host);
 
 // The cotangent of the kernel of a plain convolution: no spread, not mirrored. Its bits do not depend on the threads either.
 void convolveBack(const Convolution& convolution, const float* image, const float* cotangent, float* kernel, Host& host);
@@ -50,8 +61,9 @@ struct ForwardTile {
   const float* kernel;
   // Columns of the panel that exist.
   size_t columns;
-  const float* bias;
-  bool relu;
+  // `scale` and `bias` begin with the panel's; `added` and `result` are whole.
+  Ending ending;
+  const float* result;
 };
 
 // `rows` of a kernel's gradient, which see floats one behind the other from `from[pixel] + offset` on; added to `sums`.
@@ -71,8 +83,8 @@ struct DepthwiseTile {
   size_t rows, channels;
   const size_t *taps, *tapsEnd;
   const float* kernel;
-  const float* bias;
-  bool relu;
+  Ending ending;
+  const float* result;
 };
 struct DepthwiseGradientTile {
   const float* const* from;

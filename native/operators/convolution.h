@@ -1,6 +1,7 @@
 // hokku.Conv and hokku.ConvKernelGradient: convolutions of float32 whose channels come last, over one or two axes of space.
 #pragma once
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -14,10 +15,10 @@ namespace hokku {
 // What both operators are told: a list has an entry for each axis of space, `pads` all befores and then all afters.
 struct ConvAttributes {
   std::vector<int64_t> strides, spreads, dilations, pads;
-  bool depthwise;
+  bool depthwise, windowLast;
 
   template <class Ints, class Int>
-  ConvAttributes(Ints ints, Int integer) : strides(ints("strides")), spreads(ints("spreads")), dilations(ints("dilations")), pads(ints("pads")), depthwise(integer("depthwise") != 0) {
+  ConvAttributes(Ints ints, Int integer) : strides(ints("strides")), spreads(ints("spreads")), dilations(ints("dilations")), pads(ints("pads")), depthwise(integer("depthwise") != 0), windowLast(integer("window_last") != 0) {
     const size_t rank = strides.size();
     bool fits = (rank == 1 || rank == 2) && spreads.size() == rank && dilations.size() == rank && pads.size() == 2 * rank;
     for (size_t i = 0; fits && i < rank; i++) fits = strides[i] >= 1 && spreads[i] >= 1 && dilations[i] >= 1 && (strides[i] == 1 || spreads[i] == 1);
@@ -25,6 +26,9 @@ struct ConvAttributes {
   }
 
   size_t rank() const { return strides.size(); }
+  // Which of a kernel's axes have the features and the channels.
+  size_t featuresAt(bool mirrored) const { return (windowLast ? 0 : rank()) + (windowLast == (mirrored && !depthwise) ? 1 : 0); }
+  size_t channelsAt(bool mirrored) const { return (windowLast ? 0 : rank()) + (windowLast == (mirrored && !depthwise) ? 0 : 1); }
   int64_t outOf(size_t axis, int64_t in, int64_t window) const {
     const int64_t room = (in - 1) * spreads[axis] + 1 + pads[axis] + pads[axis + rank()] - ((window - 1) * dilations[axis] + 1);
     return room < 0 ? 0 : room / strides[axis] + 1;
@@ -38,6 +42,7 @@ struct ConvAttributes {
     c.channels = static_cast<size_t>(image.back());
     c.features = static_cast<size_t>(features);
     c.depthwise = depthwise;
+    c.windowLast = windowLast;
     if (depthwise && c.channels != c.features) throw std::invalid_argument("hokku.Conv: depthwise kernels must have a feature for each channel");
     c.axes[0] = {1, 1, 1, 1, 1, 1, 0};
     for (size_t i = 0; i < rank(); i++) {
@@ -60,15 +65,21 @@ inline ConvAttributes convAttributes(const Inference& inference) {
   return {[&](const char* name) { return inference.ints(name); }, [&](const char* name) { return inference.integer(name); }};
 }
 
-struct ConvOp : Signature<3, 1, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT> {
+struct ConvOp : Signature<5, 1, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT> {
   static constexpr const char* kName = "Conv";
-  // An image [n, …space, channels]; a kernel [window…, channels, features], where it is mirrored [window…, features, channels], or
-  // depthwise [window…, 1, channels]; a bias [features] where there is one.
+  // An image [n, …space, channels]; a kernel [window…, channels, features], where it is mirrored [window…, features, channels],
+  // depthwise [window…, 1, channels], and `window_last` as ONNX has them; then, where they are, a scale [features], which a bias
+  // follows, a bias [features], and what is added.
   static constexpr size_t kRequired = 2;
 
   ConvOp(const OrtApi* api, const OrtKernelInfo* info)
-      : attributes_(convAttributes(api, info)), mirrored_(intAttribute(api, info, "mirrored") != 0), relu_(intAttribute(api, info, "relu") != 0) {
-    bias_ = hasBias(api, info);
+      : attributes_(convAttributes(api, info)), mirrored_(intAttribute(api, info, "mirrored") != 0), relu_(intAttribute(api, info, "relu") != 0),
+        scaled_(intAttribute(api, info, "scaled") != 0), added_(intAttribute(api, info, "added") != 0) {
+    size_t inputs = 0;
+    check(api->KernelInfo_GetInputCount(info, &inputs));
+    const size_t least = 2 + scaled_ + added_;
+    biased_ = inputs > least;
+    if (inputs < least || inputs > least + 1 || (scaled_ && !biased_)) throw std::invalid_argument("hokku.Conv: the inputs do not fit the attributes");
   }
 
   void compute(const OrtApi* api, OrtKernelContext* context) const {
@@ -76,15 +87,30 @@ struct ConvOp : Signature<3, 1, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT> {
     const Tensor x = host.input(0), w = host.input(1);
     const size_t rank = attributes_.rank();
     if (w.shape.size() != rank + 2) throw std::invalid_argument("hokku.Conv: the kernel has too many or too few axes");
-    const int64_t in = w.shape[rank + (mirrored_ && !attributes_.depthwise ? 1 : 0)], features = w.shape[rank + (mirrored_ && !attributes_.depthwise ? 0 : 1)];
-    Convolution c = attributes_.of(x.shape, w.shape.first(rank), features);
+    const size_t featuresAt = attributes_.featuresAt(mirrored_), channelsAt = attributes_.channelsAt(mirrored_);
+    const int64_t in = w.shape[channelsAt], features = w.shape[featuresAt];
+    Convolution c = attributes_.of(x.shape, w.shape.subspan(attributes_.windowLast ? 2 : 0, rank), features);
     c.mirrored = mirrored_;
     if (in != (attributes_.depthwise ? 1 : x.shape.back())) throw std::invalid_argument("hokku.Conv: the kernel does not take the image's channels");
-    const float* bias = biasOf(host, bias_, features, kName);
+    size_t next = 2;
+    const auto vector = [&](bool present) -> const float* {
+      if (!present) return nullptr;
+      const Tensor v = host.input(next++);
+      if (v.shape.size() != 1 || v.shape[0] != features) throw std::invalid_argument("hokku.Conv: a scale or bias does not fit");
+      return static_cast<const float*>(v.data);
+    };
+    Ending ending{nullptr, nullptr, nullptr, relu_};
+    ending.scale = vector(scaled_);
+    ending.bias = vector(biased_);
     Shape shape{x.shape[0]};
     for (size_t i = 2 - rank; i < 2; i++) shape.push_back(static_cast<int64_t>(c.axes[i].out));
     shape.push_back(features);
-    convolve(c, static_cast<const float*>(x.data), static_cast<const float*>(w.data), bias, relu_, static_cast<float*>(host.output(0, shape)), host);
+    if (added_) {
+      const Tensor added = host.input(next);
+      if (!std::ranges::equal(added.shape, shape)) throw std::invalid_argument("hokku.Conv: what is added does not fit");
+      ending.added = static_cast<const float*>(added.data);
+    }
+    convolve(c, static_cast<const float*>(x.data), static_cast<const float*>(w.data), ending, static_cast<float*>(host.output(0, shape)), host);
   }
 
   static void infer(const Inference& inference) {
@@ -94,10 +120,11 @@ struct ConvOp : Signature<3, 1, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT> {
     const size_t rank = attributes.rank();
     if (x.dims.size() != rank + 2 || w.dims.size() != rank + 2) return;
     for (size_t i = 0; i < rank; i++) {
-      if (x.dims[i + 1] < 0 || w.dims[i] < 0) return;
-      x.dims[i + 1] = attributes.outOf(i, x.dims[i + 1], w.dims[i]);
+      const int64_t window = w.dims[i + (attributes.windowLast ? 2 : 0)];
+      if (x.dims[i + 1] < 0 || window < 0) return;
+      x.dims[i + 1] = attributes.outOf(i, x.dims[i + 1], window);
     }
-    const size_t features = rank + (inference.integer("mirrored") && !attributes.depthwise ? 0 : 1);
+    const size_t features = attributes.featuresAt(inference.integer("mirrored") != 0);
     x.dims.back() = w.dims[features];
     x.names.back() = w.names[features];
     inference.setOutput(0, x);
@@ -105,7 +132,7 @@ struct ConvOp : Signature<3, 1, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT> {
 
  private:
   ConvAttributes attributes_;
-  bool mirrored_, relu_, bias_ = false;
+  bool mirrored_, relu_, scaled_, added_, biased_ = false;
 };
 
 struct ConvKernelGradientOp : Signature<2, 1, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT> {
@@ -127,23 +154,27 @@ struct ConvKernelGradientOp : Signature<2, 1, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOA
     for (size_t i = 0; i < rank; i++) {
       if (static_cast<int64_t>(c.axes[2 - rank + i].out) != ct.shape[i + 1]) throw std::invalid_argument("hokku.ConvKernelGradient: the cotangent does not fit");
     }
-    Shape shape = window_;
-    shape.push_back(attributes_.depthwise ? 1 : x.shape.back());
-    shape.push_back(ct.shape.back());
+    const Shape shape = kernelShape(attributes_, window_, x.shape.back(), ct.shape.back());
     convolveBack(c, static_cast<const float*>(x.data), static_cast<const float*>(ct.data), static_cast<float*>(host.output(0, shape)), host);
   }
 
   static void infer(const Inference& inference) {
     const InferredShape x = inference.input(0), ct = inference.input(1);
     if (x.dims.empty() || ct.dims.empty()) return;
-    InferredShape out{x.type, inference.ints("window"), {}, true};
-    out.dims.push_back(inference.integer("depthwise") ? 1 : x.dims.back());
-    out.dims.push_back(ct.dims.back());
+    InferredShape out{x.type, kernelShape(convAttributes(inference), inference.ints("window"), x.dims.back(), ct.dims.back()), {}, true};
     out.names.resize(out.dims.size());
     inference.setOutput(0, out);
   }
 
  private:
+  static Shape kernelShape(const ConvAttributes& attributes, const std::vector<int64_t>& window, int64_t channels, int64_t features) {
+    if (attributes.depthwise) channels = 1;
+    Shape shape = window;
+    if (attributes.windowLast) shape.insert(shape.begin(), {features, channels});
+    else shape.insert(shape.end(), {channels, features});
+    return shape;
+  }
+
   ConvAttributes attributes_;
   std::vector<int64_t> window_;
 };

@@ -11,22 +11,28 @@ const f32 = (values: Float32Array, shape: readonly number[]): NativeTensor => ({
 const values = (t: NativeTensor) => new Float32Array(t.data as ArrayBuffer);
 
 interface Axis { readonly in: number; readonly window: number; readonly stride: number; readonly spread: number; readonly dilation: number; readonly low: number; readonly high: number }
-interface Way { readonly n: number; readonly channels: number; readonly features: number; readonly axes: readonly Axis[]; readonly depthwise: boolean; readonly mirrored: boolean }
+interface Way { readonly n: number; readonly channels: number; readonly features: number; readonly axes: readonly Axis[]; readonly depthwise: boolean; readonly mirrored: boolean; readonly windowLast?: boolean }
 
 const outOf = (a: Axis): number => Math.floor(((a.in - 1) * a.spread + 1 + a.low + a.high - ((a.window - 1) * a.dilation + 1)) / a.stride) + 1;
 const imageShape = ({ n, axes, channels }: Way) => [n, ...axes.map((a) => a.in), channels];
-const kernelShape = ({ axes, channels, features, depthwise, mirrored }: Way) =>
-  [...axes.map((a) => a.window), ...(depthwise ? [1, channels] : mirrored ? [features, channels] : [channels, features])];
+function kernelShape({ axes, channels, features, depthwise, mirrored, windowLast }: Way): number[] {
+  const [slow, fast] = depthwise ? [1, channels] : mirrored ? [features, channels] : [channels, features];
+  const window = axes.map((a) => a.window);
+  return windowLast ? [fast, slow, ...window] : [...window, slow, fast];
+}
 const resultShape = ({ n, axes, channels, features, depthwise }: Way) => [n, ...axes.map(outOf), depthwise ? channels : features];
-const attributes = ({ axes, depthwise }: Way) => ({
+const attributes = ({ axes, depthwise, windowLast }: Way) => ({
   strides: axes.map((a) => a.stride), spreads: axes.map((a) => a.spread), dilations: axes.map((a) => a.dilation),
-  pads: [...axes.map((a) => a.low), ...axes.map((a) => a.high)], depthwise: Number(depthwise),
+  pads: [...axes.map((a) => a.low), ...axes.map((a) => a.high)], depthwise: Number(depthwise), window_last: Number(windowLast ?? false),
 });
 
 /** Calls `f` with the places in image, kernel and result of every product that a convolution adds up. */
 function products(way: Way, f: (image: number, kernel: number, result: number) => void): void {
   const { n, channels, depthwise, mirrored } = way;
   const features = depthwise ? channels : way.features;
+  const places = size(way.axes.map((a) => a.window));
+  const [slow, fast] = depthwise ? [1, channels] : mirrored ? [features, channels] : [channels, features];
+  const kernelAt = (tap: number, i: number, j: number): number => (way.windowLast ? (j * slow + i) * places + tap : (tap * slow + i) * fast + j);
   const [a, b] = way.axes.length === 1 ? [{ in: 1, window: 1, stride: 1, spread: 1, dilation: 1, low: 0, high: 0 }, way.axes[0]] : [way.axes[0], way.axes[1]];
   const seen = (axis: Axis, out: number, k: number): number => {
     const at = out * axis.stride + k * axis.dilation - axis.low;
@@ -39,8 +45,8 @@ function products(way: Way, f: (image: number, kernel: number, result: number) =
       const tap = mirrored ? (a.window - 1 - ky) * b.window + b.window - 1 - kx : ky * b.window + kx;
       const [from, to] = [((i * a.in + row) * b.in + column) * channels, ((i * outOf(a) + y) * outOf(b) + x) * features];
       for (let c = 0; c < channels; c++) {
-        if (depthwise) f(from + c, tap * channels + c, to + c);
-        else for (let o = 0; o < features; o++) f(from + c, mirrored ? (tap * features + o) * channels + c : (tap * channels + c) * features + o, to + o);
+        if (depthwise) f(from + c, kernelAt(tap, 0, c), to + c);
+        else for (let o = 0; o < features; o++) f(from + c, mirrored ? kernelAt(tap, o, c) : kernelAt(tap, c, o), to + o);
       }
     }
   }
@@ -61,7 +67,7 @@ const axis = (spread: boolean) => fc.record({
 // Vectors, tiles and panels of every instruction set begin and end within these.
 const channels = fc.oneof(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 70 }));
 const way = (spread: fc.Arbitrary<boolean>): fc.Arbitrary<Way> => spread.chain((s) => fc.record({
-  n: fc.integer({ min: 1, max: 3 }), channels, features: channels, axes: fc.array(axis(s), { minLength: 1, maxLength: 2 }), depthwise: fc.boolean(), mirrored: s ? fc.boolean() : fc.constant(false),
+  n: fc.integer({ min: 1, max: 3 }), channels, features: channels, axes: fc.array(axis(s), { minLength: 1, maxLength: 2 }), depthwise: fc.boolean(), mirrored: s ? fc.boolean() : fc.constant(false), windowLast: fc.boolean(),
 }));
 
 for (const info of engines()) {
@@ -79,9 +85,12 @@ for (const info of engines()) {
         session.dispose();
       }
     }
-    const convolve = (w: Way, image: Float32Array, kernel: Float32Array, { bias, relu = false, threads = 1 }: { bias?: Float32Array; relu?: boolean; threads?: number } = {}) =>
-      run('Conv', [f32(image, imageShape(w)), f32(kernel, kernelShape(w)), ...(bias ? [f32(bias, [bias.length])] : [])],
-        { ...attributes(w), mirrored: Number(w.mirrored), relu: Number(relu) }, w.axes.length + 2, threads);
+    interface Endings { scale?: Float32Array; bias?: Float32Array; added?: Float32Array; relu?: boolean; threads?: number }
+    const convolve = (w: Way, image: Float32Array, kernel: Float32Array, { scale, bias, added, relu = false, threads = 1 }: Endings = {}) => {
+      const vectors = [scale, bias].flatMap((v) => (v ? [f32(v, [v.length])] : []));
+      return run('Conv', [f32(image, imageShape(w)), f32(kernel, kernelShape(w)), ...vectors, ...(added ? [f32(added, resultShape(w))] : [])],
+        { ...attributes(w), mirrored: Number(w.mirrored), scaled: Number(scale !== undefined), added: Number(added !== undefined), relu: Number(relu) }, w.axes.length + 2, threads);
+    };
     const toKernel = (w: Way, image: Float32Array, cotangent: Float32Array, threads = 1) =>
       run('ConvKernelGradient', [f32(image, imageShape(w)), f32(cotangent, resultShape(w))], { ...attributes(w), window: w.axes.map((a) => a.window) }, w.axes.length + 2, threads);
 
@@ -113,11 +122,30 @@ for (const info of engines()) {
       }), { numRuns: 40 });
     });
 
+    it('scales, and adds another image', () => {
+      fc.assert(fc.property(way(fc.boolean()), (w) => {
+        const [image, kernel, added] = [noise(imageShape(w), 1), noise(kernelShape(w), 2), noise(resultShape(w), 11)];
+        const [bias, scale] = [5, 12].map((seed) => noise([w.depthwise ? w.channels : w.features], seed));
+        const plain = values(convolve(w, image, kernel));
+        const biased = plain.map((x, i) => Math.fround(x + bias[i % bias.length]));
+        expect(values(convolve(w, image, kernel, { added }))).to.deep.equal(plain.map((x, i) => Math.fround(x + added[i])));
+        expect(values(convolve(w, image, kernel, { bias, added }))).to.deep.equal(biased.map((x, i) => Math.fround(x + added[i])));
+        // With a fused multiplication or without.
+        values(convolve(w, image, kernel, { scale, bias, added, relu: true })).forEach((x, i) => {
+          const [product, b] = [plain[i] * scale[i % bias.length], bias[i % bias.length]];
+          const rounding = 2 ** -22 * (Math.abs(product) + Math.abs(b) + Math.abs(added[i]));
+          if (!(Math.abs(x - Math.max(0, product + b + added[i])) <= rounding)) expect.fail(`element ${i}: ${x}, want ${product + b + added[i]}`);
+        });
+      }), { numRuns: 40 });
+    });
+
     const square = (side: number, window: number, stride: number, spread = 1): Axis => ({ in: side, window, stride, spread, dilation: 1, low: 1, high: 1 });
     const both = (a: Axis) => [a, a];
     // Several tasks, blocks, panels and groups of rows.
     const LARGE: readonly Way[] = [
       { n: 5, channels: 20, features: 70, axes: both(square(20, 3, 1)), depthwise: false, mirrored: false },
+      { n: 5, channels: 40, features: 70, axes: both(square(14, 3, 2)), depthwise: false, mirrored: false, windowLast: true },
+      { n: 4, channels: 40, features: 40, axes: both(square(12, 3, 1, 2)), depthwise: false, mirrored: true, windowLast: true },
       { n: 9, channels: 130, features: 70, axes: both(square(4, 3, 1)), depthwise: false, mirrored: false },
       { n: 4, channels: 24, features: 40, axes: both(square(12, 3, 1, 2)), depthwise: false, mirrored: true },
       { n: 6, channels: 70, features: 70, axes: both(square(30, 3, 2)), depthwise: true, mirrored: false },
@@ -151,8 +179,10 @@ for (const info of engines()) {
       const w = LARGE[0];
       const [image, kernel] = [noise(imageShape(w), 1), noise(kernelShape(w), 2)];
       expect(() => convolve(w, image, noise([3, 3, 19, 70], 1).slice(0, 3 * 3 * 19 * 70))).to.throw();
-      expect(() => run('Conv', [f32(image, imageShape(w)), f32(noise([3, 3, 19, 70], 1), [3, 3, 19, 70])], { ...attributes(w), mirrored: 0, relu: 0 }, 4)).to.throw(/does not take the image's channels/);
-      expect(() => convolve(w, image, kernel, { bias: noise([69], 1) })).to.throw(/the bias does not fit/);
+      expect(() => run('Conv', [f32(image, imageShape(w)), f32(noise([3, 3, 19, 70], 1), [3, 3, 19, 70])], { ...attributes(w), mirrored: 0, scaled: 0, added: 0, relu: 0 }, 4)).to.throw(/does not take the image's channels/);
+      expect(() => convolve(w, image, kernel, { bias: noise([69], 1) })).to.throw(/a scale or bias does not fit/);
+      expect(() => convolve(w, image, kernel, { scale: noise([70], 1) })).to.throw(/inputs do not fit the attributes/);
+      expect(() => convolve({ ...w, n: 5 }, image, kernel, { bias: noise([70], 1), added: noise([5, 20, 20, 70], 1).slice(70) })).to.throw();
       expect(() => convolve({ ...w, axes: both({ ...square(20, 3, 2, 2) }) }, image, kernel)).to.throw(/a stride or a spread of 1/);
       expect(() => run('ConvKernelGradient', [f32(image, imageShape(w)), f32(noise([5, 19, 20, 70], 1), [5, 19, 20, 70])], { ...attributes(w), window: [3, 3] }, 4)).to.throw(/the cotangent does not fit/);
     });
