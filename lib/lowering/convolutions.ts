@@ -21,6 +21,8 @@ const lastConvP = own('conv_channels_last', 'Conv');
 /** Inputs: image and cotangent. */
 const lastGradientP = own('conv_channels_last_kernel_gradient', 'ConvKernelGradient');
 const lastPoolP = own('pool_channels_last', 'Pool');
+/** Inputs: image, maxima and their cotangent. */
+const lastPoolGradientP = own('max_pool_channels_last_gradient', 'MaxPoolGradient');
 
 /** Axes of kernels [features, channels, …space] reversed in pairs, and back. */
 const kernelLast = (rank: number): number[] => [...range(rank).slice(2), 1, 0];
@@ -100,14 +102,14 @@ function attributesOf({ primitive: { name }, params, inputs: [x] }: Equation, wi
 }
 
 /** The pool of an image that becomes one of channels last, if it is ours. */
-function pool({ primitive: { name }, params, inputs: [x], outputs: [out] }: Equation): readonly [Primitive, Params] | null {
-  if (name !== 'reduce_window_max' && name !== 'reduce_window_sum') return null;
+function pool({ primitive: { name }, params, inputs: [x, y], outputs: [out] }: Equation): readonly [Primitive, Params] | null {
+  if (!name.startsWith('reduce_window_')) return null;
   const { window, strides, padding, baseDilation, windowDilation } = params as WindowParams;
   const idle = [0, 1].every((i) => window[i] === 1 && strides[i] === 1 && padding[i].every((n) => n === 0));
-  if (!idle || x.aval.dtype !== 'float32' || baseDilation.some((d) => d > 1) || [x, out].some(({ aval: { shape } }) => !dims.isStatic(shape) || shape.includes(0))) return null;
+  if (!idle || x.aval.dtype !== 'float32' || baseDilation.some((d) => d > 1) || [x, y ?? out].some(({ aval: { shape } }) => !dims.isStatic(shape) || shape.includes(0))) return null;
   const space = <T>(list: readonly T[]): T[] => list.slice(2);
-  return [lastPoolP, {
+  return [name === 'reduce_window_max_gradient' ? lastPoolGradientP : lastPoolP, {
     strides: space(strides), spreads: space(strides).map(() => 1), dilations: space(windowDilation), pads: [...space(padding).map(([low]) => low), ...space(padding).map(([, high]) => high)],
-    depthwise: 1, window_last: 0, window: space(window), sum: name === 'reduce_window_sum' ? 1 : 0,
+    depthwise: 1, window_last: 0, window: space(window), ...(name !== 'reduce_window_max_gradient' && { sum: name === 'reduce_window_sum' ? 1 : 0 }),
   }];
 }

@@ -277,14 +277,18 @@ function group(jaxpr: Jaxpr, equations: readonly Equation[], producer: ReadonlyM
   return steps;
 }
 
-/** The store that a sum becomes, as the operator writes it. Sums over leading axes are added up by one thread, so large ones are left to the engine. */
+/** Up to this many elements one thread adds up leading axes; then threads share them, if there are so many rows. */
+export const ONE_PART = 2 ** 17;
+const MANY_ROWS = 1024;
+
+/** The store that a sum becomes, as the operator writes it. */
 function sumStore({ primitive, params, inputs: [x] }: Equation): number | null {
   if (primitive.name !== 'reduce_sum' || !('aval' in x)) return null;
   const { shape, dtype } = x.aval;
   const { axes, keepdims } = params as { axes: readonly number[]; keepdims?: boolean };
   if (axes.length === shape.length && !keepdims) return dtype !== 'bool' && loadable(x.aval) ? 2 : null;
   if (!axes.length || dtype !== 'float32' || !dims.isStatic(shape)) return null;
-  if (axes.every((a, i) => a === i) && !keepdims) return dims.size(shape) <= 2 ** 17 ? 3 + 256 * axes.length : null;
+  if (axes.every((a, i) => a === i) && !keepdims) return dims.size(shape) <= ONE_PART || axes.reduce((n, i) => n * (shape[i] as number), 1) >= MANY_ROWS ? 3 + 256 * axes.length : null;
   return axes.every((a, i) => a === shape.length - axes.length + i) ? (keepdims ? 5 : 4) + 256 * axes.length : null;
 }
 
@@ -293,7 +297,7 @@ const LARGE_SUM = 2 ** 15;
 function largeSum(e: Equation): Step | null {
   const sum = sumStore(e);
   const [x] = e.inputs;
-  if (sum === null || isLiteral(x) || !dims.isStatic(x.aval.shape) || dims.size(x.aval.shape) < LARGE_SUM || sum % 256 === 3) return null;
+  if (sum === null || isLiteral(x) || !dims.isStatic(x.aval.shape) || dims.size(x.aval.shape) < (sum % 256 === 3 ? ONE_PART : LARGE_SUM)) return null;
   return { kind: 'fused', loops: [{ equations: [], stores: [{ atom: e.outputs[0], sumOf: x, sum }] }], barrier: [] };
 }
 

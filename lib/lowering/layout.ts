@@ -21,7 +21,7 @@ const TURNED: Record<string, (params: any, rank: number) => unknown> = {
   pad: (p) => ({ ...p, config: lastOf(p.config) }),
   slice: (p) => ({ ...p, starts: lastOf(p.starts), limits: lastOf(p.limits), strides: lastOf(p.strides) }),
   concatenate: (p, rank) => ({ ...p, axis: toLast(rank).indexOf(p.axis) }),
-  reduce_window_max: turnedWindows, reduce_window_sum: turnedWindows,
+  reduce_window_max: turnedWindows, reduce_window_sum: turnedWindows, reduce_window_max_gradient: turnedWindows,
   reduce_sum: turnedAxes, reduce_max: turnedAxes, reduce_min: turnedAxes,
 };
 function turnedWindows(p: Record<string, unknown[]>): unknown {

@@ -1,7 +1,7 @@
 /** Fused nodes of one shape become one loop where one reads what the other makes. */
 import type { Atom, Equation } from '../jax/core.js';
 import { dims, type Shape } from '../jax/dims.js';
-import type { Loop, Step } from './fusion.js';
+import { ONE_PART, type Loop, type Step } from './fusion.js';
 
 type Users = ReadonlyMap<Atom, readonly (Equation | number)[]>;
 type Fused = Extract<Step, { kind: 'fused' }>;
@@ -23,8 +23,8 @@ export const reads = (s: Step, atoms: readonly Atom[]): boolean => { const own =
 /** Known only after the whole loop. */
 const sumsOf = (loops: readonly Loop[]): readonly Atom[] => loops.flatMap((l) => l.stores.flatMap((s) => (s.sumOf ? [s.atom] : [])));
 export const shapeOf = ({ stores: [s] }: Loop): Shape => (s.sumOf ?? s.atom).aval.shape;
-/** Sums over some axes keep a loop on one thread: it stays small. */
-const joinable = (s: Step): s is Fused => s.kind === 'fused' && s.loops.length === 1 && s.loops[0].stores.every((t) => (t.sum ?? 0) <= 2);
+/** Small sums over some axes keep a loop on one thread: it stays small. */
+const joinable = (s: Step): s is Fused => s.kind === 'fused' && s.loops.length === 1 && s.loops[0].stores.every((t) => (t.sum ?? 0) <= 2 || (dims.size(t.sumOf!.aval.shape) as number) > ONE_PART);
 
 /**
  * One loop in the place of two, where no path of other steps leads from the first to the second: then what both need is

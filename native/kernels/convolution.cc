@@ -350,6 +350,9 @@ void convolveBack(const Convolution& c, const float* image, const float* cotange
   if (taps < places) std::fill_n(kernel, places * height * c.features, 0.0f);
   if (taps == 0) return;
   const size_t tiles = c.depthwise ? ceilDiv(taps, loops.rows) : rows.size();
+  // Sums of so many columns stand together, all rows of them, so that they are read one behind the other in the end.
+  const size_t panel = c.depthwise ? width : loops.panel;
+  const auto widthOf = [&](size_t column) { return std::min(panel, width - column); };
   const size_t block = plane.block(), blocks = ceilDiv(plane.lines(), block);
   // Each part of the pixels has sums of its own, and each group adds some rows to them.
   const size_t parts = std::clamp<size_t>(kSums / (depth * width), 1, std::min(kTasks, blocks)), groups = groupsOf(parts, std::min<size_t>(tiles, 4));
@@ -358,7 +361,10 @@ void convolveBack(const Convolution& c, const float* image, const float* cotange
     const size_t part = task / groups, group = task % groups, firstTile = tiles * group / groups, endTile = tiles * (group + 1) / groups;
     float* sums = memory + part * depth * width;
     const auto rowAt = [&](size_t tile) { return c.depthwise ? taps * tile / tiles : tile < tiles ? rows[tile].first : depth; };
-    std::fill(sums + rowAt(firstTile) * width, sums + rowAt(endTile) * width, 0.0f);
+    for (size_t column = 0; column < width; column += panel) {
+      float* of = sums + column * depth;
+      std::fill(of + rowAt(firstTile) * widthOf(column), of + rowAt(endTile) * widthOf(column), 0.0f);
+    }
     Seen& s = seen();
     for (size_t b = blocks * part / parts; b < blocks * (part + 1) / parts; b++) {
       const size_t first = b * block;
@@ -372,32 +378,26 @@ void convolveBack(const Convolution& c, const float* image, const float* cotange
         for (size_t tile = firstTile; tile < endTile; tile++) {
           const Rows& r = rows[tile];
           loops.gradient({s.from.data(), r.offset, s.from.size(), r.count, cts + column, c.features, std::min(loops.panel, c.features - column),
-                          sums + r.first * width + column, width});
+                          sums + column * depth + r.first * widthOf(column), widthOf(column)});
         }
       }
     }
   });
   const KernelOrder order(c);
   const std::vector<size_t> at = placesOf(plane, order);
-  const size_t shares = std::min<size_t>(depth, 64);
-  share(host, shares, parts * depth * width * 4, [&](size_t task) {
-    for (size_t row = depth * task / shares; row < depth * (task + 1) / shares; row++) {
-      float* sum = memory + row * width;
-      for (size_t part = 1; part < parts; part++) {
-        const float* from = memory + (part * depth + row) * width;
-        for (size_t f = 0; f < c.features; f++) sum[f] += from[f];
-      }
-      if (order.feature == 1) std::copy_n(sum, c.features, kernel + at[row / height] + row % height * order.channel);
-    }
-  });
-  if (order.feature == 1) return;
-  const size_t columns = ceilDiv(c.features, kPackedChannels);
-  share(host, columns, depth * width * 4, [&](size_t task) {
-    const size_t first = task * kPackedChannels, end = std::min(c.features, first + kPackedChannels);
-    for (size_t i = 0; i < height; i++) {
+  const size_t panels = ceilDiv(width, panel), pieces = groupsOf(panels, height);
+  share(host, panels * pieces, parts * depth * width * 4, [&](size_t task) {
+    const size_t column = task / pieces * panel, group = task % pieces, wide = widthOf(column), features = std::min(wide, c.features - column);
+    for (size_t i = height * group / pieces; i < height * (group + 1) / pieces; i++) {
       for (size_t t = 0; t < taps; t++) {
-        const float* sum = memory + (t * height + i) * width;
-        for (size_t f = first; f < end; f++) kernel[at[t] + i * order.channel + f * order.feature] = sum[f];
+        float* sum = memory + column * depth + (t * height + i) * wide;
+        for (size_t part = 1; part < parts; part++) {
+          const float* from = sum + part * depth * width;
+          for (size_t f = 0; f < features; f++) sum[f] += from[f];
+        }
+        float* to = kernel + at[t] + i * order.channel + column * order.feature;
+        if (order.feature == 1) std::copy_n(sum, features, to);
+        else for (size_t f = 0; f < features; f++) to[f * order.feature] = sum[f];
       }
     }
   });

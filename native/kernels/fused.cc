@@ -247,7 +247,7 @@ class Run {
 
   void addTotals(const LoopPlan::Totals& sum, const float* values, size_t start, size_t n) {
     double* totals = totals_.data() + sum.first;
-    if (sum.run == 1) return addColumns(sum, totals, values, start, n);
+    if (sum.run == 1) return addColumns(sum, totals + (sum.parts > 1 ? start / kBlock / sum.part * sum.count : 0), values, start, n);
     const SumKernel kernel = sumKernel(Dtype::F32);
     for (size_t i = 0; i < n;) {
       const size_t m = std::min(n - i, sum.run - (start + i) % sum.run);
@@ -274,7 +274,11 @@ class Run {
 
   void finishTotals(const LoopPlan::Totals& sum, size_t first, size_t end) {
     auto* out = reinterpret_cast<float*>(outputs_[sum.output]);
-    for (size_t k = first; k < end; k++) out[k] = static_cast<float>(totals_[sum.first + k]);
+    double* totals = totals_.data() + sum.first;
+    for (size_t part = 1; part < sum.parts; part++) {
+      for (size_t k = first; k < end; k++) totals[k] += totals[part * sum.count + k];
+    }
+    for (size_t k = first; k < end; k++) out[k] = static_cast<float>(totals[k]);
   }
 
   void finishSum(const LoopPlan& loop, const LoopPlan::Sum& sum) {

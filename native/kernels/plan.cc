@@ -223,6 +223,8 @@ class LoopPlanner {
   }
 
   // From so many operations on, making code takes less time than it saves in a few runs.
+  // Sums over leading axes have one part up to so many elements, then this many parts of at least so many rows.
+  static constexpr size_t kOnePart = size_t{1} << 17, kParts = 16, kPartRows = 64;
   static constexpr size_t kCompiledWork = 1 << 14;
   static constexpr size_t kMostCompiled = 64;
 
@@ -307,10 +309,12 @@ class LoopPlanner {
     const size_t count = elementCount(rest), run = leading ? 1 : elementCount(std::span(out_.shape).last(store.axes));
     if (store.kind == StoreKind::KeptRows) rest.resize(out_.shape.size(), 1);
     plan_.outputShapes[store.index] = rest;
-    out_.axisSums.push_back({store.reg, store.index, count, run, scalar_[store.reg], plan_.totals});
-    // Whole rows to a thread; columns have elements everywhere.
-    out_.grain = leading ? 0 : std::lcm(out_.grain, run / std::gcd(run, kBlock));
-    plan_.totals += count;
+    // Columns have elements everywhere: a thread takes whole parts of many rows, or all. Of rows it takes whole ones.
+    const size_t most = leading && count > 0 && out_.count > kOnePart ? std::clamp<size_t>(out_.count / count / kPartRows, 1, kParts) : 1;
+    const size_t part = (out_.blocks + most - 1) / most, parts = most == 1 ? 1 : (out_.blocks + part - 1) / part;
+    out_.axisSums.push_back({store.reg, store.index, count, run, scalar_[store.reg], plan_.totals, part, parts});
+    out_.grain = leading && parts == 1 ? 0 : std::lcm(out_.grain, leading ? part : run / std::gcd(run, kBlock));
+    plan_.totals += parts * count;
     picoseconds_ += 200;
   }
 

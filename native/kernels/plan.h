@@ -65,7 +65,7 @@ struct LoopPlan {
   };
 
   // Sums over leading or trailing axes, each added up in order of the elements by one thread. Each total takes `run`
-  // elements that stand together.
+  // elements that stand together. Every `part` blocks of a large array have totals of their own, in `parts` sets.
   struct Totals {
     size_t reg;
     size_t output;
@@ -73,6 +73,7 @@ struct LoopPlan {
     size_t run;
     bool scalar;
     size_t first;
+    size_t part, parts;
   };
 
   std::optional<size_t> predicate;

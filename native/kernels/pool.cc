@@ -56,6 +56,24 @@ void pool(const Convolution& c, const float* image, float* result, float start, 
   });
 }
 
+// A window's cotangent to the first of its elements that equals `best`, for N channels, or `count` where N is 0.
+template <size_t N>
+void give(const float* image, float* gradient, const float* best, const float* cotangent, const std::vector<size_t>& taps, size_t count) {
+  const size_t n = N ? N : count;
+  // What nobody has got yet.
+  float left[kChannels];
+  std::copy_n(cotangent, n, left);
+  for (const size_t tap : taps) {
+    const float* from = image + tap;
+    float* to = gradient + tap;
+    for (size_t i = 0; i < n; i++) {
+      const bool here = from[i] == best[i];
+      to[i] += here ? left[i] : 0.0f;
+      left[i] = here ? 0.0f : left[i];
+    }
+  }
+}
+
 }  // namespace
 
 void poolMax(const Convolution& c, const float* image, float* result, Host& host) {
@@ -77,20 +95,9 @@ void poolMaxBack(const Convolution& c, const float* image, const float* result, 
     for (size_t p = 0; p < y.in * x.in; p++) std::fill_n(all + p * c.channels, count, 0.0f);
     for (size_t line = n * y.out; line < (n + 1) * y.out; line++) {
       eachWindow(c, line, [&](size_t pixel, const std::vector<size_t>& taps) {
-        const float *best = result + pixel * c.channels + first, *ct = cotangent + pixel * c.channels + first;
-        float left[kChannels];
-        std::copy_n(ct, count, left);
-        uint32_t open[kChannels];
-        std::fill_n(open, count, 1u);
-        for (const size_t tap : taps) {
-          const float* from = image + tap + first;
-          float* to = gradient + tap + first;
-          for (size_t i = 0; i < count; i++) {
-            const bool here = from[i] == best[i] && open[i];
-            to[i] += here ? left[i] : 0.0f;
-            open[i] = here ? 0 : open[i];
-          }
-        }
+        const size_t at = pixel * c.channels + first;
+        if (count == kChannels) give<kChannels>(image + first, gradient + first, result + at, cotangent + at, taps, count);
+        else give<0>(image + first, gradient + first, result + at, cotangent + at, taps, count);
       });
     }
   });

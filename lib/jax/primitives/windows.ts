@@ -6,8 +6,9 @@ import { dims } from '../dims.js';
 import { DTYPES, isFloat, isHalf, isUnsigned, type DType } from '../dtypes.js';
 import { ShapeError } from '../../runtime/errors.js';
 import { add, eq, lowerExtremum, select } from './arithmetic.js';
-import { primitive, type Primitive, type Types } from './primitive.js';
-import { concatenate, expandTo, moveAxis, pad, padP, reduceSum, reshape, slice } from './shape.js';
+import { composed } from './composed.js';
+import { primitive, thunks, type Primitive, type Types } from './primitive.js';
+import { concatenate, expandTo, mappedInFront, moveAxis, pad, padP, reduceSum, reshape, slice } from './shape.js';
 
 /** Every list has an entry for each axis. */
 export interface WindowParams {
@@ -99,31 +100,57 @@ export const windowSumP = windows('sum', (ct, x, _y, p) => {
   return windowSum(ct, { ...p, strides: p.baseDilation, baseDilation: p.strides, padding });
 });
 
-export const windowMaxP = windows('max', (ct, x, y, p) => {
-  // One axis after the other, the last one first: so the first of equal maxima in row-major order is the one that counts.
-  const axes = busy(p).reverse();
-  const values = [x];
-  axes.slice(0, -1).forEach((i) => values.push(windowMax(values[values.length - 1], only(p, i))));
-  values.push(y);
-  let out = ct;
-  for (let k = axes.length - 1; k >= 0; k--) out = alongAxis(out, values[k], values[k + 1], p, axes[k]);
-  return out;
+export const windowMaxP = windows('max', (ct, x, y, p) => bind(windowMaxGradientP, [x, y, ct], p)[0]);
+
+/** The cotangent of an image from it, the maxima of its windows, and their cotangents: the first of equal maxima in row-major order gets it. */
+export const windowMaxGradientP: Primitive<WindowParams> = primitive({
+  name: 'reduce_window_max_gradient',
+  shape: ([x]) => [aval(x.shape, x.dtype)],
+  vjp: thunks(() => windowMaxGradientP, (c, [x, y], _outputs, p) => [null, null, () => steps(x, y, p).reduce((out, [from, to, axis]) => takeAlong(out, from, to, p, axis), c)]),
+  batch: (inputs, axes, p) => [bind(windowMaxGradientP, mappedInFront(inputs, axes), behind(p)), [0]],
+  lower: (g, inputs, p, types) => [composed((x, y, ct) => steps(x, y, p).reduceRight((out, [from, to, axis]) => giveAlong(out, from, to, p, axis), ct))(g, inputs, p, types)],
 });
 
-/** Gives the cotangents of maxima along one axis to the first element of each window that equals its maximum. */
-function alongAxis(ct: NDArray, x: NDArray, y: NDArray, p: WindowParams, axis: number): NDArray {
+/** Maxima of maxima, one axis after the other, the last one first: what each step starts from and comes to, and its axis. */
+function steps(x: NDArray, y: NDArray, p: WindowParams): [NDArray, NDArray, number][] {
+  const axes = busy(p).reverse();
+  let from = x;
+  return axes.map((axis, k) => {
+    const to = k === axes.length - 1 ? y : windowMax(from, only(p, axis));
+    const step: [NDArray, NDArray, number] = [from, to, axis];
+    from = to;
+    return step;
+  });
+}
+
+/** Along one axis: which place of each window is the first that equals its maximum, and what the windows see of an array like the image at a place. */
+function firstAlong(x: NDArray, y: NDArray, p: WindowParams, axis: number) {
   const at = (list: readonly number[], value: number): number[] => list.map((v, i) => (i === axis ? value : v));
   const config = (low: number, high: number, interior = 0) => x.shape.map((_, i) => (i === axis ? [low, high, interior] : [0, 0, 0]));
   const [[low, high], base, step] = [p.padding[axis], p.baseDilation[axis], p.windowDilation[axis]];
-  const padded = pad(x, new Scalar(lowest(x.dtype), x.dtype, false), config(low, high, base - 1));
-  const [n, m] = [padded.shape[axis], ct.shape[axis]];
+  const padded = (z: NDArray, fill: number | bigint) => pad(z, new Scalar(fill, z.dtype, false), config(low, high, base - 1));
+  const m = y.shape[axis];
   // A single window may be taken for one of many side by side, whose places interleave without being added.
   const stride = m === 1 ? dilate(p.window[axis], step) : p.strides[axis];
   const taps = range(p.window[axis]);
   const zeros = x.shape.map(() => 0);
-  const seen = (j: number) => slice(padded, at(zeros, j * step), at(padded.shape, j * step + (m - 1) * stride + 1), at(zeros.map(() => 1), stride));
+  const seen = (of: NDArray, j: number) => slice(of, at(zeros, j * step), at(of.shape, j * step + (m - 1) * stride + 1), at(zeros.map(() => 1), stride));
   const none: NDArray = new Scalar(-1, 'int32', false);
-  const first = taps.reduceRight((rest, j) => select(eq(seen(j), y), expandTo(new Scalar(j, 'int32', false), y.shape), rest), expandTo(none, y.shape));
+  const source = padded(x, lowest(x.dtype));
+  const first = taps.reduceRight((rest, j) => select(eq(seen(source, j), y), expandTo(new Scalar(j, 'int32', false), y.shape), rest), expandTo(none, y.shape));
+  return { first, padded, seen, taps, stride, step, base, low, high, m, n: source.shape[axis], at, config, zeros };
+}
+
+/** What stands where the maxima are. */
+function takeAlong(c: NDArray, x: NDArray, y: NDArray, p: WindowParams, axis: number): NDArray {
+  const { first, padded, seen, taps } = firstAlong(x, y, p, axis);
+  const source = padded(c, 0);
+  return taps.map((j) => select(eq(first, j), seen(source, j), new Scalar(0, c.dtype, false))).reduce(add);
+}
+
+/** Gives the cotangents of maxima along one axis to the first element of each window that equals its maximum. */
+function giveAlong(ct: NDArray, x: NDArray, y: NDArray, p: WindowParams, axis: number): NDArray {
+  const { first, taps, stride, step, base, low, high, m, n, at, config, zeros } = firstAlong(x, y, p, axis);
   // Elements whose places agree modulo the stride are added up; then the places interleave.
   const rounds = Math.ceil(n / stride);
   const phases: (NDArray | undefined)[] = range(stride).map(() => undefined);
