@@ -1,14 +1,16 @@
 #include "pool.h"
 
 #include <algorithm>
+#include <bit>
+#include <cstdint>
 #include <limits>
 #include <vector>
 
 namespace hokku {
 namespace {
 
-// Channels that are computed together, side by side.
-constexpr size_t kChannels = 16;
+// Channels that a thread takes together, side by side, and those of them that stay in registers.
+constexpr size_t kChannels = 64, kVector = 16;
 
 // The elements along an axis, `first` and every `dilation`th after it, `count` in all, that a window of the result sees.
 struct Span {
@@ -56,29 +58,26 @@ void pool(const Convolution& c, const float* image, float* result, float start, 
   });
 }
 
-// A window's cotangent to the first of its elements that equals `best`, for N channels, or `count` where N is 0.
-template <size_t N>
-void give(const float* image, float* gradient, const float* best, const float* cotangent, const std::vector<size_t>& taps, size_t count) {
-  const size_t n = N ? N : count;
-  // What nobody has got yet.
-  float left[kChannels];
-  std::copy_n(cotangent, n, left);
-  for (const size_t tap : taps) {
-    const float* from = image + tap;
-    float* to = gradient + tap;
-    for (size_t i = 0; i < n; i++) {
-      const bool here = from[i] == best[i];
-      to[i] += here ? left[i] : 0.0f;
-      left[i] = here ? 0.0f : left[i];
-    }
+// A choice by masks is no branch to a compiler, which then computes several at a time.
+uint32_t maskIf(bool holds) { return holds ? ~0u : 0u; }
+
+// The cotangents of a window, `left`, to the first of its elements at `from` that equal `best`, for kVector channels.
+void give(const float* __restrict from, float* __restrict to, const float* __restrict best, float* __restrict left) {
+  for (size_t i = 0; i < kVector; i++) {
+    const uint32_t here = maskIf(from[i] == best[i]), mine = std::bit_cast<uint32_t>(left[i]);
+    to[i] += std::bit_cast<float>(mine & here);
+    left[i] = std::bit_cast<float>(mine & ~here);
   }
 }
 
 }  // namespace
 
 void poolMax(const Convolution& c, const float* image, float* result, Host& host) {
-  // A NaN is not less than anything, and nothing is not less than it.
-  pool(c, image, result, -std::numeric_limits<float>::infinity(), [](float best, float x) { return x <= best || best != best ? best : x; }, host);
+  const auto larger = [](float best, float x) {
+    const uint32_t stays = maskIf(x <= best) | maskIf(best != best);
+    return std::bit_cast<float>((std::bit_cast<uint32_t>(best) & stays) | (std::bit_cast<uint32_t>(x) & ~stays));
+  };
+  pool(c, image, result, -std::numeric_limits<float>::infinity(), larger, host);
 }
 
 void poolSum(const Convolution& c, const float* image, float* result, Host& host) {
@@ -96,8 +95,20 @@ void poolMaxBack(const Convolution& c, const float* image, const float* result, 
     for (size_t line = n * y.out; line < (n + 1) * y.out; line++) {
       eachWindow(c, line, [&](size_t pixel, const std::vector<size_t>& taps) {
         const size_t at = pixel * c.channels + first;
-        if (count == kChannels) give<kChannels>(image + first, gradient + first, result + at, cotangent + at, taps, count);
-        else give<0>(image + first, gradient + first, result + at, cotangent + at, taps, count);
+        // What nobody has got yet.
+        float left[kChannels];
+        std::copy_n(cotangent + at, count, left);
+        for (const size_t tap : taps) {
+          const float *from = image + tap + first, *best = result + at;
+          float* to = gradient + tap + first;
+          size_t i = 0;
+          for (; i + kVector <= count; i += kVector) give(from + i, to + i, best + i, left + i);
+          for (; i < count; i++) {
+            if (from[i] != best[i]) continue;
+            to[i] += left[i];
+            left[i] = 0;
+          }
+        }
       });
     }
   });
