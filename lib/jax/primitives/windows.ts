@@ -8,7 +8,7 @@ import { ShapeError } from '../../runtime/errors.js';
 import { add, eq, lowerExtremum, select } from './arithmetic.js';
 import { composed } from './composed.js';
 import { primitive, thunks, type Primitive, type Types } from './primitive.js';
-import { concatenate, expandTo, mappedInFront, moveAxis, pad, padP, reduceSum, reshape, slice } from './shape.js';
+import { concatenate, expandTo, inFront, moveAxis, pad, padP, reduceSum, reshape, slice } from './shape.js';
 
 /** Every list has an entry for each axis. */
 export interface WindowParams {
@@ -107,7 +107,7 @@ export const windowMaxGradientP: Primitive<WindowParams> = primitive({
   name: 'reduce_window_max_gradient',
   shape: ([x]) => [aval(x.shape, x.dtype)],
   vjp: thunks(() => windowMaxGradientP, (c, [x, y], _outputs, p) => [null, null, () => steps(x, y, p).reduce((out, [from, to, axis]) => takeAlong(out, from, to, p, axis), c)]),
-  batch: (inputs, axes, p) => [bind(windowMaxGradientP, mappedInFront(inputs, axes), behind(p)), [0]],
+  batch: (inputs, axes, p, { size }) => [bind(windowMaxGradientP, inputs.map((x, i) => inFront(x, axes[i], size)), behind(p)), [0]],
   lower: (g, inputs, p, types) => [composed((x, y, ct) => steps(x, y, p).reduceRight((out, [from, to, axis]) => giveAlong(out, from, to, p, axis), ct))(g, inputs, p, types)],
 });
 
