@@ -182,7 +182,7 @@ for (const info of engines()) {
       expect(() => run('Conv', [f32(image, imageShape(w)), f32(noise([3, 3, 19, 70], 1), [3, 3, 19, 70])], { ...attributes(w), mirrored: 0, scaled: 0, added: 0, relu: 0 }, 4)).to.throw(/does not take the image's channels/);
       expect(() => convolve(w, image, kernel, { bias: noise([69], 1) })).to.throw(/a scale or bias does not fit/);
       expect(() => convolve(w, image, kernel, { scale: noise([70], 1) })).to.throw(/inputs do not fit the attributes/);
-      expect(() => convolve({ ...w, n: 5 }, image, kernel, { bias: noise([70], 1), added: noise([5, 20, 20, 70], 1).slice(70) })).to.throw();
+      expect(() => run('Conv', [f32(image, imageShape(w)), f32(kernel, kernelShape(w)), f32(noise([5, 20, 19, 70], 1), [5, 20, 19, 70])], { ...attributes(w), mirrored: 0, scaled: 0, added: 1, relu: 0 }, 4)).to.throw(/what is added does not fit/);
       expect(() => convolve({ ...w, axes: both({ ...square(20, 3, 2, 2) }) }, image, kernel)).to.throw(/a stride or a spread of 1/);
       expect(() => run('ConvKernelGradient', [f32(image, imageShape(w)), f32(noise([5, 19, 20, 70], 1), [5, 19, 20, 70])], { ...attributes(w), window: [3, 3] }, 4)).to.throw(/the cotangent does not fit/);
     });
