@@ -2,14 +2,13 @@
  * Which convolutions go to `hokku.Conv`, and which pools to `hokku.Pool`. The primitives have their channels first, as the engine's
  * operators; programs have them first or last. Ours read images with channels last, where they lie.
  */
-import { eliminateDeadCode, type Equation, type Jaxpr } from '../jax/core.js';
+import { Var, eliminateDeadCode, type Atom, type Equation, type Jaxpr } from '../jax/core.js';
 import { dims } from '../jax/dims.js';
 import { simplify } from '../jax/passes/simplify.js';
 import type { ConvParams, KernelGradientParams } from '../jax/primitives/convolution.js';
 import { transposeP } from '../jax/primitives/shape.js';
 import type { Primitive } from '../jax/primitives/primitive.js';
 import type { WindowParams } from '../jax/primitives/windows.js';
-import { Var } from '../jax/core.js';
 import { usersOf, withEndings } from './endings.js';
 import type { Attribute } from './graph.js';
 import { Layout, isOrder, range, toFirst, toLast } from './layout.js';
@@ -53,18 +52,21 @@ const moved = ({ equations }: Jaxpr): number => equations.reduce((n, e) => n + (
 export function placeChannelsLast(jaxpr: Jaxpr): Jaxpr {
   const all = jaxpr.equations.filter(possible);
   if (!all.length) return jaxpr;
-  const whole = turned(jaxpr, new Set(all));
+  const whole = turned(jaxpr, all);
   if (all.reduce((n, e) => n + multiplications(e), 0) >= WORTH * (moved(whole) - moved(jaxpr))) return withEndings(whole, lastConvP, true);
-  const producer = new Map(jaxpr.equations.flatMap((e) => e.outputs.map((v): [unknown, Equation] => [v, e])));
+  const producer = new Map(jaxpr.equations.flatMap((e) => e.outputs.map((v): [Atom, Equation] => [v, e])));
   const users = usersOf(jaxpr);
   const suited = all.filter((e) => {
     const rank = e.inputs[0].aval.shape.length;
-    return (isGradient(e) ? e.inputs : e.inputs.slice(0, 1)).some((x) => isOrder(producer.get(x), toFirst(rank))) || (!isGradient(e) && users.get(e.outputs[0])?.every((u) => isOrder(u, toLast(rank))));
+    const images = isGradient(e) ? e.inputs : e.inputs.slice(0, 1);
+    return images.some((x) => isOrder(producer.get(x), toFirst(rank))) || (!isGradient(e) && users.get(e.outputs[0])?.every((u) => isOrder(u, toLast(rank))));
   });
-  return suited.length ? withEndings(turned(jaxpr, new Set(suited)), lastConvP, true) : jaxpr;
+  return suited.length ? withEndings(turned(jaxpr, suited), lastConvP, true) : jaxpr;
 }
 
-function turned(jaxpr: Jaxpr, ours: ReadonlySet<Equation>): Jaxpr {
+/** The program with these convolutions in our form, and images between them with their channels last. */
+function turned(jaxpr: Jaxpr, convolutions: readonly Equation[]): Jaxpr {
+  const ours = new Set(convolutions);
   const layout = new Layout(jaxpr);
   const users = usersOf(jaxpr);
   for (const e of jaxpr.equations) {
@@ -94,12 +96,12 @@ function turned(jaxpr: Jaxpr, ours: ReadonlySet<Equation>): Jaxpr {
 
 function attributesOf({ primitive: { name }, params, inputs: [x] }: Equation, windowLast: boolean): Params {
   const { strides, padding, lhsDilation, rhsDilation, groups, mirrored } = params as ConvParams;
-  const common = {
-    strides, spreads: lhsDilation, dilations: rhsDilation, pads: [...padding.map(([low]) => low), ...padding.map(([, high]) => high)],
-    depthwise: groups > 1 && groups === x.aval.shape[1] ? 1 : 0, window_last: windowLast ? 1 : 0,
-  };
+  const common = { ...windows(strides, padding, rhsDilation), spreads: lhsDilation, depthwise: groups > 1 && groups === x.aval.shape[1] ? 1 : 0, window_last: windowLast ? 1 : 0 };
   return name === 'conv_kernel_gradient' ? { ...common, window: (params as KernelGradientParams).kernel.slice(2) } : { ...common, mirrored: mirrored ? 1 : 0, scaled: 0, added: 0, relu: 0 };
 }
+
+const windows = (strides: readonly number[], padding: WindowParams['padding'], dilations: readonly number[]): Params =>
+  ({ strides, dilations, pads: [...padding.map(([low]) => low), ...padding.map(([, high]) => high)] });
 
 /** The pool of an image that becomes one of channels last, if it is ours. */
 function pool({ primitive: { name }, params, inputs: [x, y], outputs: [out] }: Equation): readonly [Primitive, Params] | null {
@@ -108,8 +110,6 @@ function pool({ primitive: { name }, params, inputs: [x, y], outputs: [out] }: E
   const idle = [0, 1].every((i) => window[i] === 1 && strides[i] === 1 && padding[i].every((n) => n === 0));
   if (!idle || x.aval.dtype !== 'float32' || baseDilation.some((d) => d > 1) || [x, y ?? out].some(({ aval: { shape } }) => !dims.isStatic(shape) || shape.includes(0))) return null;
   const space = <T>(list: readonly T[]): T[] => list.slice(2);
-  return [name === 'reduce_window_max_gradient' ? lastPoolGradientP : lastPoolP, {
-    strides: space(strides), spreads: space(strides).map(() => 1), dilations: space(windowDilation), pads: [...space(padding).map(([low]) => low), ...space(padding).map(([, high]) => high)],
-    depthwise: 1, window_last: 0, window: space(window), ...(name !== 'reduce_window_max_gradient' && { sum: name === 'reduce_window_sum' ? 1 : 0 }),
-  }];
+  const common = { ...windows(space(strides), space(padding), space(windowDilation)), window: space(window), spreads: space(strides).map(() => 1), depthwise: 1, window_last: 0 };
+  return name === 'reduce_window_max_gradient' ? [lastPoolGradientP, common] : [lastPoolP, { ...common, sum: name === 'reduce_window_sum' ? 1 : 0 }];
 }

@@ -13,7 +13,7 @@ export const range = (n: number): number[] => [...Array(n).keys()];
 export const toLast = (rank: number): number[] => [0, ...range(rank).slice(2), 1];
 export const toFirst = (rank: number): number[] => [0, rank - 1, ...range(rank).slice(1, -1)];
 const lastOf = <T>(list: readonly T[]): T[] => toLast(list.length).map((p) => list[p]);
-const isImage = ({ aval: { shape } }: Atom): boolean => shape.length === 3 || shape.length === 4;
+const isImage = (a: Atom | undefined): boolean => a?.aval.shape.length === 3 || a?.aval.shape.length === 4;
 export const isOrder = (e: Equation | null | undefined, order: readonly number[]): boolean => e?.primitive === transposeP && dims.equalShapes(e.params.permutation, order);
 
 /** Parameters of what treats all axes alike, for channels last. */
@@ -36,7 +36,8 @@ export class Layout {
   readonly equations: Equation[] = [];
   readonly #producer: ReadonlyMap<Atom, Equation>;
   readonly #last = new Map<Atom, Atom>();
-  readonly #operands = new Map<Atom, Atom>();
+  /** By rank, and value. */
+  readonly #operands: Record<number, Map<Atom, Atom>> = { 3: new Map(), 4: new Map() };
   /** Values that have so far been made with channels last only. */
   readonly #owed = new Map<Atom, Equation>();
 
@@ -78,17 +79,17 @@ export class Layout {
     const { shape } = a.aval;
     if (a instanceof Literal || shape.length === 0) return this.first(a);
     if (this.#last.has(a) && shape.length === rank) return this.last(a, like);
-    const known = this.#operands.get(a);
+    const known = this.#operands[rank].get(a);
     if (known) return known;
     const full = [...globalThis.Array<number>(rank - shape.length).fill(1), ...shape];
     let turned: Atom;
     if (full.filter((d) => d !== 1).length <= 1) {
-      const line = lastOf(full);
-      const from = line.findIndex((d) => d !== 1);
-      turned = this.#add(like, reshapeP, { shape: from < 0 ? [1] : line.slice(from) }, [this.first(a)], from < 0 ? [1] : line.slice(from));
+      const from = lastOf(full).findIndex((d) => d !== 1);
+      const line = lastOf(full).slice(from < 0 ? rank - 1 : from);
+      turned = this.#add(like, reshapeP, { shape: line }, [this.first(a)], line);
     } else if (shape.length === rank) turned = this.last(a, like);
     else turned = this.#add(like, transposeP, { permutation: toLast(rank) }, [this.#add(like, reshapeP, { shape: full }, [this.first(a)], full)], lastOf(full));
-    this.#operands.set(a, turned);
+    this.#operands[rank].set(a, turned);
     return turned;
   }
 
@@ -100,20 +101,20 @@ export class Layout {
     this.#owed.set(out, { ...e, primitive: transposeP, params: { permutation: toFirst(out.aval.shape.length) }, inputs: [last], outputs: [out] });
   }
 
-  /** What is no convolution: it goes along where it can and reads something that has its channels last. */
+  /** What is no convolution: it goes along where it can and reads something that has its channels last. `pool` says what is ours. */
   follow(e: Equation, pool: (e: Equation) => readonly [Primitive, unknown] | null): void {
-    const { primitive, params, inputs: [x], outputs: [out] } = e;
+    const { primitive: { name, opcode }, params, inputs: [x], outputs: [out] } = e;
+    if (isImage(out) && isOrder(e, toFirst(out.aval.shape.length))) this.#last.set(out, this.first(x));
     const whole = (a: Atom): boolean => this.#last.has(a) && dims.equalShapes(a.aval.shape, out.aval.shape);
-    if (isOrder(e, toFirst(out?.aval.shape.length ?? 0)) && isImage(out)) this.#last.set(out, this.first(x));
-    if (primitive.opcode && isImage(out) && e.inputs.some(whole)) return this.replace(e, primitive, params, e.inputs.map((a) => this.#operand(a, out.aval.shape.length, e)));
-    if (Object.hasOwn(TURNED, primitive.name) && e.inputs.some((a) => this.#last.has(a))) {
+    if (opcode && isImage(out) && e.inputs.some(whole)) return this.replace(e, e.primitive, params, e.inputs.map((a) => this.#operand(a, out.aval.shape.length, e)));
+    if (Object.hasOwn(TURNED, name) && e.inputs.some((a) => this.#last.has(a))) {
       const rank = x.aval.shape.length;
-      const turned = TURNED[primitive.name](params, rank);
-      if (!primitive.name.startsWith('reduce_') || primitive.name.startsWith('reduce_window') || (params as { keepdims?: true }).keepdims) {
-        const [own, attributes] = pool(e) ?? [primitive, turned];
-        return this.replace(e, own, attributes, e.inputs.map((a) => (isImage(a) && a.aval.shape.length === rank ? this.last(a, e) : this.first(a))));
+      const turned = TURNED[name](params, rank);
+      if (out.aval.shape.length === rank) {
+        const [own, attributes] = pool(e) ?? [e.primitive, turned];
+        return this.replace(e, own, attributes, e.inputs.map((a) => (a.aval.shape.length === rank ? this.last(a, e) : this.first(a))));
       }
-      // Without an axis for each there is no other order, unless channels and space both stay.
+      // The axes that stay are in the same order, unless they are channels and space.
       const { axes } = params as { axes: readonly number[] };
       if (axes.includes(1) || range(rank).slice(2).every((i) => axes.includes(i))) {
         this.equations.push({ ...e, params: turned, inputs: [this.last(x, e)] });
