@@ -23,8 +23,8 @@ export const reads = (s: Step, atoms: readonly Atom[]): boolean => { const own =
 /** Known only after the whole loop. */
 const sumsOf = (loops: readonly Loop[]): readonly Atom[] => loops.flatMap((l) => l.stores.flatMap((s) => (s.sumOf ? [s.atom] : [])));
 export const shapeOf = ({ stores: [s] }: Loop): Shape => (s.sumOf ?? s.atom).aval.shape;
-/** Small sums over some axes keep a loop on one thread: it stays small. */
-const joinable = (s: Step): s is Fused => s.kind === 'fused' && s.loops.length === 1 && s.loops[0].stores.every((t) => (t.sum ?? 0) <= 2 || (dims.size(t.sumOf!.aval.shape) as number) > ONE_PART);
+/** Sums over some axes stay apart, unless they are over the leading axes of so much that threads share them. */
+const joinable = (s: Step): s is Fused => s.kind === 'fused' && s.loops.length === 1 && s.loops[0].stores.every((t) => (t.sum ?? 0) <= 2 || (t.sum! % 256 === 3 && (dims.size(t.sumOf!.aval.shape) as number) > ONE_PART));
 
 /**
  * One loop in the place of two, where no path of other steps leads from the first to the second: then what both need is
