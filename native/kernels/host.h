@@ -7,6 +7,8 @@
 #include <span>
 #include <type_traits>
 
+#include "denormals.h"
+
 namespace hokku {
 
 class Host {
@@ -30,17 +32,19 @@ void parallelFor(Host& host, size_t total, F&& f) {
 
 constexpr size_t ceilDiv(size_t x, size_t y) { return (x + y - 1) / y; }
 
-// Shares tasks of `work` multiplications in all, if a second thread pays for them: some microseconds each. Whoever is free takes the
-// next one, since some threads are slower than others.
+// Shares tasks of `work` multiplications in all, which take denormals for zeros, if a second thread pays for them: some microseconds
+// each. Whoever is free takes the next one, since some threads are slower than others.
 template <class F>
 void share(Host& host, size_t tasks, size_t work, F&& f) {
   constexpr size_t kWorthSharing = size_t{1} << 19;
   if (tasks < 2 || work < kWorthSharing) {
+    [[maybe_unused]] const FlushDenormals flush;
     for (size_t task = 0; task < tasks; task++) f(task);
     return;
   }
   std::atomic<size_t> next = 0;
   parallelFor(host, tasks, [&](size_t) {
+    [[maybe_unused]] const FlushDenormals flush;
     for (size_t task; (task = next.fetch_add(1, std::memory_order_relaxed)) < tasks;) f(task);
   });
 }

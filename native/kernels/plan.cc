@@ -222,9 +222,9 @@ class LoopPlanner {
     out_.buffers.push_back({reg, offset_[reg]});
   }
 
-  // From so many operations on, making code takes less time than it saves in a few runs.
   // Sums over leading axes have one part up to so many elements, then this many parts of at least so many rows.
   static constexpr size_t kOnePart = size_t{1} << 17, kParts = 16, kPartRows = 64;
+  // From so many operations on, making code takes less time than it saves in a few runs.
   static constexpr size_t kCompiledWork = 1 << 14;
   static constexpr size_t kMostCompiled = 64;
 

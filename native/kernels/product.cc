@@ -2,12 +2,9 @@
 
 #include <algorithm>
 
+#include "denormals.h"
 #include "scratch.h"
 #include "targets.h"
-
-#ifdef HOKKU_X86_TARGETS
-#include <xmmintrin.h>
-#endif
 
 namespace hokku {
 namespace {
@@ -40,22 +37,6 @@ constexpr size_t kFew = 16;
 constexpr size_t kPacked = size_t{1} << 20;
 constexpr size_t kLeastRows = 64;
 
-// Denormal numbers count as zero in products, as in XLA on a CPU: each costs the processor about a hundred multiplications,
-// and the softmax of a trained classifier is full of them.
-class FlushDenormals {
- public:
-#ifdef HOKKU_X86_TARGETS
-  FlushDenormals() : before_(_mm_getcsr()) { _mm_setcsr(before_ | kFlush); }
-  ~FlushDenormals() { _mm_setcsr(before_); }
-  FlushDenormals(const FlushDenormals&) = delete;
-  FlushDenormals& operator=(const FlushDenormals&) = delete;
-
- private:
-  static constexpr unsigned kFlush = 0x8040;  // of results, and of operands
-  unsigned before_;
-#endif
-};
-
 // For a product's packed rows, and for a block's work: function by function, since each thread needs its own.
 Scratch& rowsOfThread() {
   thread_local Scratch kept;
@@ -69,6 +50,7 @@ Scratch& stripsOfThread() {
 void multiplyFew(const Product& p, const ProductLoops& loops, Host& host) {
   const size_t groups = p.n / kTaskColumns;
   const size_t tasks = std::min(groups, p.m * p.n * p.k / kTaskWork);
+  [[maybe_unused]] const FlushDenormals flush;
   if (tasks < 2) return loops.columns(p, 0, p.n);
   parallelFor(host, tasks, [&](size_t task) {
     [[maybe_unused]] const FlushDenormals flush;
@@ -86,12 +68,10 @@ void multiplyMany(const Product& p, const ProductLoops& loops, Host& host) {
     float* memory = rowsOfThread().floats(height * p.k + blocks * depths * loops.lanes);
     const auto packed = [&](size_t b) { return memory + row(b) * p.k + b * depths * loops.lanes; };
     share(host, blocks * depths, height * p.k * kCopyWork, [&](size_t task) {
-      [[maybe_unused]] const FlushDenormals flush;
       const size_t b = task / depths, d = task % depths, k = p.k * d / depths;
       loops.packRows(p, first + row(b), first + row(b + 1), k, p.k * (d + 1) / depths, packed(b) + k * (row(b + 1) - row(b)) + d * loops.lanes);
     });
     share(host, groups * blocks, height * p.n * p.k, [&](size_t task) {
-      [[maybe_unused]] const FlushDenormals flush;
       const size_t g = task / blocks, b = task % blocks;
       const size_t from = allStrips * g / groups * loops.strip, to = std::min(p.n, allStrips * (g + 1) / groups * loops.strip);
       loops.block(p, first + row(b), first + row(b + 1), packed(b), from, to, stripsOfThread().floats(loops.memory));
@@ -103,7 +83,6 @@ void multiplyMany(const Product& p, const ProductLoops& loops, Host& host) {
 
 void multiply(const Product& p, Host& host) {
   if (p.m == 0 || p.n == 0) return;
-  [[maybe_unused]] const FlushDenormals flush;
   const ProductLoops& loops = loopsOfThisMachine();
   const bool few = p.m <= kFew || p.k <= kFew;
   if (p.k == 0 || (few && !(p.transA && p.transB))) return multiplyFew(p, loops, host);

@@ -122,6 +122,13 @@ for (const info of engines()) {
       }), { numRuns: 40 });
     });
 
+    it('takes denormal numbers for zero, as XLA does', () => {
+      for (const w of LARGE) {
+        const [tiny, kernel] = [noise(imageShape(w), 1).map((x) => x * 1e-40), noise(kernelShape(w), 2).map((x) => x * 1e30)];
+        expect(values(convolve(w, tiny, kernel)).every((x) => x === 0)).to.equal(true);
+      }
+    });
+
     it('scales, and adds another image', () => {
       fc.assert(fc.property(way(fc.boolean()), (w) => {
         const [image, kernel, added] = [noise(imageShape(w), 1), noise(kernelShape(w), 2), noise(resultShape(w), 11)];

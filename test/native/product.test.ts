@@ -53,14 +53,14 @@ for (const info of engines()) {
     }
 
     for (const [name, way] of Object.entries(WAYS)) {
-      it('takes denormal numbers for zero, as XLA does', () => {
-      for (const [m, k, n] of [[3, 4, 5], [200, 100, 70]]) {
-        const [tiny, large] = [new Float32Array(m * k).fill(1e-39), new Float32Array(k * n).fill(1e30)];
-        expect(product(m, n, k, tiny, large, way).every((x) => x === 0)).to.equal(true);
-      }
-    });
+      it(`${name} takes denormal numbers for zero, as XLA does`, () => {
+        for (const [m, k, n] of [[3, 4, 5], [200, 100, 70]]) {
+          const [tiny, large] = [new Float32Array(m * k).fill(1e-39), new Float32Array(k * n).fill(1e30)];
+          expect(product(m, n, k, tiny, large, way).every((x) => x === 0)).to.equal(true);
+        }
+      });
 
-    it(`${name} has the numbers of float64 to rounding, in every shape of few rows`, () => {
+      it(`${name} has the numbers of float64 to rounding, in every shape of few rows`, () => {
         for (let m = 1; m <= 16; m++) {
           for (const n of [1, 2, 4, 7, 8, 15, 16, 17, 31, 33, 100, 131]) {
             for (const k of [0, 1, 2, 3, 4, 5, 7, 16, 21]) {
