@@ -55,7 +55,7 @@ describe('fused nodes over the same rows', () => {
       check('more', more, x);
       check('gradient', (a, b) => grad((a: Array, b: Array) => jnp.sum(jnp.sin(layerNorm(a, b, b))), { argnums: [0, 1] })(a, b) as Array[], x, v);
       check('standardize', (a) => nn.standardize(a), x);
-    }), { numRuns: Number(process.env.HOKKU_RUNS ?? 25), seed: 6 });
+    }), { numRuns: Number(process.env.HOKKU_RUNS ?? 8), seed: 6 });
   });
 
   onEveryEngine('read donated memory before it is overwritten', () => {
