@@ -66,7 +66,7 @@ export class Call {
     if (!this.has(i)) return null;
     const v = this.value(i);
     const k = knownOf(v);
-    if (!k) throw new UnknownValueError(`The node ${this.where} needs the values of its input '${this.node.inputs[i]}' (${formatAval(v as NDArray)}), but they depend on data that is not known while the function is traced; call it without jit, or give that input as a constant.`);
+    if (!k) throw new UnknownValueError(`The node ${this.where} needs the values of its input '${this.node.inputs[i]}' (${formatAval(arrayOf(v))}), but they depend on data that is not known while the function is traced; call it without jit, or give that input as a constant.`);
     return k;
   }
   /** The values of an input that must be known, null where it is left out. Among them may be open dimensions. */

@@ -4,20 +4,25 @@ import { unsupported, type UnsupportedNode } from './errors.js';
 import type { Node } from './graph.js';
 import { domains, operatorNames, operatorOf } from './operators/index.js';
 
-function reasonOf(node: Node): string | undefined {
+/** By domain and operator: a name is not looked for again in each of a thousand nodes. */
+type Nearest = Map<string, string | undefined>;
+
+function reasonOf(node: Node, found: Nearest): string | undefined {
   const operator = operatorOf(node);
   if (operator) return operator.refuses?.(node);
   if (!domains().includes(node.domain)) return `operators of the domain '${node.domain}' are not known`;
-  const near = nearestName(node.op, operatorNames(node.domain));
+  const key = `${node.domain} ${node.op}`;
+  if (!found.has(key)) found.set(key, nearestName(node.op, operatorNames(node.domain)));
+  const near = found.get(key);
   return `the operator '${node.domain ? `${node.domain}.` : ''}${node.op}' is not supported${near && near.toLowerCase() !== node.op.toLowerCase() ? ` (the nearest is ${near})` : ''}`;
 }
 
 /** Every node that cannot be run, graphs within nodes included. */
-export function unsupportedIn(nodes: readonly Node[]): UnsupportedNode[] {
+export function unsupportedIn(nodes: readonly Node[], found: Nearest = new Map()): UnsupportedNode[] {
   return nodes.flatMap((node) => {
-    if (node.body) return unsupportedIn(node.body.nodes);
-    const reason = reasonOf(node);
-    return [...(reason ? [unsupported(node, reason)] : []), ...[...node.graphs.values()].flatMap((g) => unsupportedIn(g.nodes))];
+    if (node.body) return unsupportedIn(node.body.nodes, found);
+    const reason = reasonOf(node, found);
+    return [...(reason ? [unsupported(node, reason)] : []), ...[...node.graphs.values()].flatMap((g) => unsupportedIn(g.nodes, found))];
   });
 }
 

@@ -2,7 +2,7 @@
 import { lax, numpy as jnp, type Array } from '../../jax/index.js';
 import type { DType } from '../../jax/dtypes.js';
 import { Known } from '../values.js';
-import { checkLength, indices } from '../budget.js';
+import { charge, checkLength, indices } from '../budget.js';
 import type { Call, Operators } from '../call.js';
 
 interface Axis { readonly from: number; readonly to: number; readonly scale: number; readonly roi: readonly [number, number] }
@@ -33,9 +33,13 @@ const cubic = (t: number, a: number): number => {
   return x <= 1 ? (a + 2) * x ** 3 - (a + 3) * x ** 2 + 1 : x < 2 ? a * x ** 3 - 5 * a * x ** 2 + 8 * a * x - 4 * a : 0;
 };
 
+/** Bytes that the taps of one element take about, as they are made. */
+const TAPS = 512;
+
 function taps(c: Call, axis: Axis, o: { mode: string; coordinates: string; nearest: string; a: number; exclude: boolean; antialias: boolean; extrapolate: boolean }): Taps {
   const at = coordinate(c, axis, o.coordinates);
   const edge = (i: number): number => Math.min(Math.max(i, 0), axis.from - 1);
+  charge(axis.to * TAPS);
   const all = indices(axis.to).map((i) => {
     const x = at(i);
     const outside = o.extrapolate && (x < 0 || x > axis.from - 1);

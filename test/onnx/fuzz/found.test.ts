@@ -55,6 +55,10 @@ describe('what mutated models have found', () => {
     refused(graph([node('Scan', ['x'], ['y'], { num_scan_inputs: BILLIONS, body })], [port('x')], [port('y')]), /scans 2147483647 of its 1 inputs/);
   });
 
+  it('a sequence is no shape', () => {
+    refused(graph([node('SequenceConstruct', ['x', 'x'], ['s']), node('ConstantOfShape', ['s'], ['y'])], [port('x')], [port('y')]), /sequence is used where an array is expected/);
+  });
+
   describe('no more is made than a model of its size has a budget for', () => {
     const image = tensor('w', 'float32', [1, 1, 2, 2], [1, 2, 3, 4]);
     const many = ints('n', BILLIONS, BILLIONS);
@@ -63,6 +67,8 @@ describe('what mutated models have found', () => {
       HannWindow: graph([node('HannWindow', ['n'], ['y'])], [port('x')], [port('y')], [int('n', BILLIONS)]),
       Range: graph([node('Range', ['a', 'n', 'b'], ['y'])], [port('x')], [port('y')], [int('a', 0), int('n', BILLIONS), int('b', 1)]),
       Resize: graph([node('Resize', ['w', '', 'f'], ['y'], { mode: 'linear' })], [port('x')], [port('y')], [image, tensor('f', 'float32', [4], [1, 1, 1, 1e9])]),
+      // A list that fits, but each of its numbers has a few lists of its own.
+      'Resize to a long line': graph([node('Resize', ['w', '', 'f'], ['y'], { mode: 'linear' })], [port('x')], [port('y')], [image, tensor('f', 'float32', [4], [1, 1, 1, 1e5])]),
       ConstantOfShape: graph([node('ConstantOfShape', ['n'], ['y'])], [port('x')], [port('y')], [many]),
       Expand: graph([node('Expand', ['one', 'n'], ['y'])], [port('x')], [port('y')], [tensor('one', 'float32', [], [1]), many]),
       'Expand of an input': graph([node('Expand', ['x', 'n'], ['y'])], [port('x')], [port('y')], [ints('n', BILLIONS, 1)]),
