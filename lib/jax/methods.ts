@@ -44,10 +44,14 @@ declare module './array.js' {
     cumprod(options?: AxisOption & { dtype?: DType }): NDArray;
     round(options?: { decimals?: number }): NDArray;
     clip(min?: Operand | null, max?: Operand | null): NDArray;
-    reshape(shape: readonly number[] | number): NDArray;
-    ravel(): NDArray;
-    flatten(): NDArray;
+    /** The sizes one by one or as a list. */
+    reshape(shape: readonly number[] | number, options?: jnp.OrderOptions): NDArray;
+    reshape(...shape: number[]): NDArray;
+    ravel(options?: jnp.OrderOptions): NDArray;
+    flatten(options?: jnp.OrderOptions): NDArray;
+    /** The axes one by one or as a list. */
     transpose(axes?: readonly number[]): NDArray;
+    transpose(...axes: number[]): NDArray;
     swapaxes(a: number, b: number): NDArray;
     squeeze(options?: { axis?: number | readonly number[] | null }): NDArray;
     repeat(repeats: number | NDArray, options?: jnp.RepeatOptions): NDArray;
@@ -72,12 +76,19 @@ declare module './array.js' {
   }
 }
 
+/** `(2, 3)` for `([2, 3])`: the numbers in front are one list. */
+const listed = (args: readonly unknown[]): unknown[] => {
+  if (typeof args[0] !== 'number') return [...args];
+  const count = args.findIndex((a) => typeof a !== 'number');
+  return count < 0 ? [args] : [args.slice(0, count), ...args.slice(count)];
+};
 const methods: Record<string, (x: NDArray, ...args: any[]) => unknown> = {
   add: jnp.add, sub: jnp.subtract, mul: jnp.multiply, div: jnp.divide, floorDivide: jnp.floorDivide, mod: jnp.mod, pow: jnp.power,
   matmul: jnp.matmul, dot: jnp.dot, neg: jnp.negative, abs: jnp.abs, eq: jnp.equal, ne: jnp.notEqual, lt: jnp.less, le: jnp.lessEqual,
   gt: jnp.greater, ge: jnp.greaterEqual, sum: jnp.sum, mean: jnp.mean, var: jnp.var, std: jnp.std, max: jnp.max, min: jnp.min, prod: jnp.prod,
   all: jnp.all, any: jnp.any, ptp: jnp.ptp, argmax: jnp.argmax, argmin: jnp.argmin, argsort: jnp.argsort, sort: jnp.sort, cumsum: jnp.cumsum, cumprod: jnp.cumprod,
-  round: jnp.round, clip: jnp.clip, reshape: jnp.reshape, ravel: jnp.ravel, flatten: jnp.ravel, transpose: jnp.transpose, swapaxes: jnp.swapaxes, squeeze: jnp.squeeze,
+  round: jnp.round, clip: jnp.clip, reshape: (x, ...args) => { const [shape, options] = listed(args); return jnp.reshape(x, shape as number[], options as jnp.OrderOptions); }, ravel: jnp.ravel, flatten: jnp.ravel,
+  transpose: (x, ...args) => jnp.transpose(x, listed(args)[0] as number[] | undefined), swapaxes: jnp.swapaxes, squeeze: jnp.squeeze,
   repeat: jnp.repeat, take: jnp.take, diagonal: jnp.diagonal, trace: jnp.trace, searchsorted: jnp.searchsorted, nonzero: jnp.nonzero,
   compress: (x, condition: Operand, options?: jnp.CompressOptions) => jnp.compress(condition, x, options), copy: jnp.copy,
   astype: jnp.astype, index: jnp.index, slice: jnp.index, at,

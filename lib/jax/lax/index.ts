@@ -22,7 +22,7 @@ export { besselI0e, besselI1e, betainc, digamma, erfc, igamma, igammac, igammaGr
 export { clz, mulhi, populationCount, shiftRightArithmetic } from '../primitives/bits.js';
 export { reducePrecision } from '../primitives/precision.js';
 export { bitcastConvertType, convertElementType, stopGradient } from '../primitives/convert.js';
-export { pad, reshape, reverse as rev, slice, transpose } from '../primitives/shape.js';
+export { pad, reverse as rev, slice, transpose } from '../primitives/shape.js';
 
 export * as linalg from './linalg.js';
 export {

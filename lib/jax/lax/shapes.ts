@@ -8,7 +8,7 @@ import { div, eq, max, min, mul, select } from '../primitives/arithmetic.js';
 import { convertElementType } from '../primitives/convert.js';
 import { dotGeneral } from '../primitives/dot.js';
 import { asArray, lift, liftAll, requireSameDType, type Operand } from '../primitives/primitive.js';
-import { concatenate as join, expandTo, reshape, slice } from '../primitives/shape.js';
+import { concatenate as join, expandTo, reshape, slice, transpose } from '../primitives/shape.js';
 
 const range = (n: number): number[] => [...globalThis.Array(n).keys()];
 
@@ -55,6 +55,12 @@ export function collapse(operand: NDArray, startDimension: number, options?: { s
   if (to < from) throw new ValueError(`lax.collapse: the axes from ${startDimension} to ${String(stopDimension)} of ${formatAval(operand)} are none.`);
   return reshape(operand, [...operand.shape.slice(0, from), dims.size(operand.shape.slice(from, to)), ...operand.shape.slice(to)]);
 }
+/** The elements in a new shape; with `dimensions` the axes are brought into that order first. */
+function reshapeIn(operand: NDArray, newSizes: Shape, options?: { dimensions?: readonly number[] | null }): NDArray {
+  const { dimensions } = checkOptions('lax.reshape', options, ['dimensions']);
+  return reshape(dimensions === undefined || dimensions === null ? operand : transpose(operand, dimensions), newSizes);
+}
+export { reshapeIn as reshape };
 export function concatenate(operands: NDArray | readonly NDArray[], dimension: number): NDArray {
   return isArray(operands) ? operands : join(operands, dimension);
 }

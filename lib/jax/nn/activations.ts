@@ -13,6 +13,8 @@ import { erfc } from '../primitives/special.js';
 
 /** Integers become float32. */
 export const float = (x: Operand, where: string): NDArray => { const a = asArray(x, where); return convertElementType(a, toInexact(a.dtype)); };
+/** Truth values become int32. */
+const number = (x: Operand, where: string): NDArray => { const a = asArray(x, where); return a.dtype === 'bool' ? convertElementType(a, 'int32') : a; };
 const activation = (name: string, f: (x: NDArray) => NDArray) => (x: Operand): NDArray => f(float(x, `nn.${name}`));
 /** A number, or an array of `like`'s dtype. */
 const parameter = (p: Operand, like: NDArray): Operand => (isArray(p) ? convertElementType(p, like.dtype) : p);
@@ -20,15 +22,15 @@ const parameter = (p: Operand, like: NDArray): Operand => (isArray(p) ? convertE
 /** The array itself. */
 export const identity = (x: Operand): NDArray => asArray(x, 'nn.identity');
 /** max(x, 0); the derivative at 0 is 0. */
-export const relu = (x: Operand): NDArray => functions.relu(asArray(x, 'nn.relu'));
+export const relu = (x: Operand): NDArray => functions.relu(number(x, 'nn.relu'));
 const relu6Of = (x: NDArray): NDArray => select(le(x, 0), 0, select(ge(x, 6), 6, x));
 /** min(max(x, 0), 6); the derivatives at 0 and 6 are 0. */
 export const relu6 = activation('relu6', relu6Of);
-/** 1 / (1 + exp(-x)). */
-export const sigmoid = activation('sigmoid', functions.logistic);
+/** 1 / (1 + exp(-x)) of floating-point numbers; integers are refused, as by JAX. */
+export const sigmoid = (x: Operand): NDArray => functions.logistic(asArray(x, 'nn.sigmoid'));
 export const tanh = activation('tanh', functions.tanh);
 /** x · sigmoid(x). */
-export const silu = activation('silu', (x) => mul(x, functions.logistic(x)));
+export const silu = (x: Operand): NDArray => { const a = asArray(x, 'nn.silu'); return mul(a, functions.logistic(a)); };
 export const swish = silu;
 
 // The exponent is never positive; at 0 the second term has the whole derivative, ½.
@@ -85,7 +87,7 @@ export function leakyRelu(x: Operand, options?: { negativeSlope?: Operand }): ND
   return select(ge(a, 0), a, mul(parameter(negativeSlope, a), a));
 }
 /** x within [-1, 1], else the nearer end. */
-export const hardTanh = (x: Operand): NDArray => { const a = asArray(x, 'nn.hardTanh'); return select(gt(a, 1), 1, select(lt(a, -1), -1, a)); };
+export const hardTanh = (x: Operand): NDArray => { const a = number(x, 'nn.hardTanh'); return select(gt(a, 1), 1, select(lt(a, -1), -1, a)); };
 const hardSigmoidOf = (x: NDArray): NDArray => div(relu6Of(add(x, 3)), 6);
 /** relu6(x + 3) / 6. */
 export const hardSigmoid = activation('hardSigmoid', hardSigmoidOf);
@@ -96,7 +98,7 @@ export const hardSwish = hardSilu;
 /** The first half of an axis times the sigmoid of the second. */
 export function glu(x: Operand, options?: { axis?: number }): NDArray {
   const { axis = -1 } = checkOptions('nn.glu', options, ['axis']);
-  const a = float(x, 'nn.glu');
+  const a = asArray(x, 'nn.glu');
   const at = canonicalAxis(axis, a.ndim, 'nn.glu');
   const n = a.shape[at];
   if (n % 2 !== 0) throw new ShapeError(`nn.glu: axis ${axis} of ${formatShape(a.shape)} has an odd size and no two halves.`);

@@ -6,6 +6,7 @@ import * as lax from '../primitives/arithmetic.js';
 import { convertElementType } from '../primitives/convert.js';
 import * as functions from '../primitives/functions.js';
 import { asArray, type Operand } from '../primitives/primitive.js';
+import { expandTo } from '../primitives/shape.js';
 import { besselI0e } from '../primitives/special.js';
 import { binary, either, float, inexact, nonzeroDivisor, unary } from './promotion.js';
 import { isnan } from './ufuncs.js';
@@ -135,7 +136,7 @@ export function nanToNum(x: Operand, options?: { nan?: Operand; posinf?: Operand
 export const real = unary('real', (x) => x);
 export const conjugate = real;
 export const conj = real;
-export const imag = unary('imag', (x) => lax.mul(x, 0));
+export const imag = unary('imag', (x) => expandTo(constant(0, x), x.shape));
 export const isreal = unary('isreal', (x) => lax.eq(lax.ne(x, x), lax.ne(x, x)));
 export const iscomplex = unary('iscomplex', (x) => lax.ne(lax.ne(x, x), lax.ne(x, x)));
 /** 0, or π for negative numbers. */

@@ -13,26 +13,29 @@ import { promoteOperands } from './promotion.js';
 const range = (n: number): number[] => [...globalThis.Array(n).keys()];
 interface JoinOptions { dtype?: DType }
 
-function operands(where: string, xs: readonly Operand[], dtype?: DType): NDArray[] {
+/** What is to be joined: a list, or an array that is taken for the list of its slices. */
+type Parts = readonly Operand[] | NDArray;
+function operands(where: string, given: Parts, dtype?: DType): NDArray[] {
+  const xs = given instanceof NDArray && given.ndim > 0 ? unstack(given) : given as readonly Operand[];
   if (!globalThis.Array.isArray(xs)) throw new TypeError(`${where}: expected a list of arrays, got ${typeof xs}.`);
   if (xs.length === 0) throw new ShapeError(`${where}: expected at least one array, got none.`);
   if (dtype !== undefined) { checkDType(dtype, where); return xs.map((x) => convertElementType(asArray(x, where), dtype)); }
   return promoteOperands(where, ...xs);
 }
 /** Arrays one after the other along `axis`; null: all elements in a row. */
-export function concatenate(xs: readonly Operand[], options?: { axis?: number | null } & JoinOptions): NDArray {
+export function concatenate(xs: Parts, options?: { axis?: number | null } & JoinOptions): NDArray {
   const { axis = 0, dtype } = checkOptions('jnp.concatenate', options, ['axis', 'dtype']);
   const arrays = operands('jnp.concatenate', xs, dtype);
-  if (axis === null) return shape.concatenate(arrays.map(ravel), 0);
+  if (axis === null) return shape.concatenate(arrays.map((x) => ravel(x)), 0);
   const rank = arrays.find((x) => x.ndim !== arrays[0].ndim);
   if (rank || arrays[0].ndim === 0) {
     throw new ShapeError(`jnp.concatenate: expected arrays of one rank above 0, got shapes ${arrays.map((x) => formatShape(x.shape)).join(', ')}; use jnp.stack or jnp.atleast1d.`);
   }
   return shape.concatenate(arrays, canonicalAxis(axis, arrays[0].ndim, 'jnp.concatenate'));
 }
-export const concat = (xs: readonly Operand[], options?: { axis?: number | null }): NDArray => concatenate(xs, checkOptions('jnp.concat', options, ['axis']));
+export const concat = (xs: Parts, options?: { axis?: number | null }): NDArray => concatenate(xs, checkOptions('jnp.concat', options, ['axis']));
 /** Arrays of one shape side by side along a new axis. */
-export function stack(xs: readonly Operand[], options?: { axis?: number } & JoinOptions): NDArray {
+export function stack(xs: Parts, options?: { axis?: number } & JoinOptions): NDArray {
   const { axis = 0, dtype } = checkOptions('jnp.stack', options, ['axis', 'dtype']);
   const arrays = operands('jnp.stack', xs, dtype);
   const at = canonicalAxis(axis, arrays[0].ndim + 1, 'jnp.stack');
@@ -40,7 +43,7 @@ export function stack(xs: readonly Operand[], options?: { axis?: number } & Join
   if (other) throw new ShapeError(`jnp.stack: expected arrays of one shape, got ${formatShape(arrays[0].shape)} and ${formatShape(other.shape)}.`);
   return shape.concatenate(arrays.map((x) => expandDims(x, at)), at);
 }
-const joined = (name: string, prepare: (x: NDArray) => NDArray, axis: (first: NDArray) => number) => (xs: readonly Operand[], options?: JoinOptions): NDArray => {
+const joined = (name: string, prepare: (x: NDArray) => NDArray, axis: (first: NDArray) => number) => (xs: Parts, options?: JoinOptions): NDArray => {
   const { dtype } = checkOptions(`jnp.${name}`, options, ['dtype']);
   const arrays = operands(`jnp.${name}`, xs, dtype).map(prepare);
   return shape.concatenate(arrays, axis(arrays[0]));
@@ -106,7 +109,6 @@ function divided(where: string, x: Operand, sections: Sections, axis: number, ev
   const y = asArray(x, where);
   const at = canonicalAxis(axis, y.ndim, where);
   const n = y.shape[at];
-  const clamp = (i: number) => Math.min(n, Math.max(0, i < 0 ? i + n : i));
   let starts: number[];
   if (typeof sections === 'number') {
     if (!Number.isInteger(sections) || sections < 1) throw new ShapeError(`${where}: expected a positive number of parts, got ${sections}.`);
@@ -116,10 +118,12 @@ function divided(where: string, x: Operand, sections: Sections, axis: number, ev
   } else {
     const list = (sections instanceof NDArray ? sections.tolist() : sections) as readonly number[];
     if (list.some((i) => !Number.isInteger(i))) throw new TypeError(`${where}: expected whole numbers where parts begin, got ${JSON.stringify(list)}.`);
-    starts = [0, ...list.map(clamp)];
+    starts = [0, ...list];
+    const wrong = [...list, n].find((i, k) => i < starts[k]);
+    if (wrong !== undefined) throw new ShapeError(`${where}: places where parts begin must not decrease and lie within [0, ${n}], got ${JSON.stringify(list)}.`);
   }
   return starts.map((s, i) => {
-    const stop = Math.max(s, starts[i + 1] ?? n);
+    const stop = starts[i + 1] ?? n;
     return shape.slice(y, y.shape.map((_, k) => (k === at ? s : 0)), y.shape.map((d, k) => (k === at ? stop : d)));
   });
 }
@@ -196,7 +200,7 @@ export function broadcastArrays(...xs: Operand[]): NDArray[] {
 export function rollaxis(x: Operand, axis: number, start = 0): NDArray {
   const y = asArray(x, 'jnp.rollaxis');
   const from = canonicalAxis(axis, y.ndim, 'jnp.rollaxis');
-  const to = canonicalAxis(start, y.ndim + 1, 'jnp.rollaxis');
+  const to = start === y.ndim ? start : canonicalAxis(start, y.ndim, 'jnp.rollaxis');
   const order = range(y.ndim).filter((i) => i !== from);
   order.splice(to > from ? to - 1 : to, 0, from);
   return transpose(y, order);

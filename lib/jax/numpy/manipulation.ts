@@ -14,9 +14,16 @@ import { filler } from './promotion.js';
 
 const range = (n: number): number[] => [...globalThis.Array(n).keys()];
 
-/** A new shape; one size may be -1. */
-export function reshape(x: Operand, to: Shape | number): NDArray {
+export interface OrderOptions { order?: 'C' | 'F' }
+const isColumnMajor = (where: string, options: OrderOptions | undefined): boolean => {
+  const { order = 'C' } = checkOptions(where, options, ['order']);
+  if (order !== 'C' && order !== 'F') throw new ValueError(`${where}: unknown order '${String(order)}'; expected 'C' (the last axis runs fastest) or 'F' (the first).`);
+  return order === 'F';
+};
+/** A new shape; one size may be -1. With `order: 'F'` elements are read and placed with the first axis running fastest. */
+export function reshape(x: Operand, to: Shape | number, options?: OrderOptions): NDArray {
   const y = asArray(x, 'jnp.reshape');
+  if (isColumnMajor('jnp.reshape', options)) return transpose(reshape(transpose(y), typeof to === 'number' ? to : [...to].reverse()));
   const wanted = typeof to === 'number' ? [to] : [...to];
   const open = wanted.indexOf(-1);
   if (open < 0) return shape.reshape(y, wanted);
@@ -31,7 +38,8 @@ export function reshape(x: Operand, to: Shape | number): NDArray {
   }
   return shape.reshape(y, wanted);
 }
-export const ravel = (x: Operand): NDArray => reshape(x, [-1]);
+/** All elements in a row; with `order: 'F'` the first axis runs fastest. */
+export const ravel = (x: Operand, options?: OrderOptions): NDArray => reshape(isColumnMajor('jnp.ravel', options) ? transpose(x) : x, [-1]);
 
 /** Axes in another order, reversed by default. */
 export function transpose(x: Operand, axes?: readonly number[]): NDArray {
@@ -67,7 +75,7 @@ export function expandDims(x: Operand, axis: number | readonly number[]): NDArra
   let at = 0;
   return shape.reshape(y, range(y.ndim + added.length).map((i) => (axes.includes(i) ? 1 : y.shape[at++])));
 }
-export const broadcastTo = (x: Operand, to: Shape): NDArray => shape.expandTo(asArray(x, 'jnp.broadcastTo'), to);
+export const broadcastTo = (x: Operand, to: Shape | number): NDArray => shape.expandTo(asArray(x, 'jnp.broadcastTo'), typeof to === 'number' ? [to] : to);
 
 export function tile(x: Operand, reps: number | readonly number[]): NDArray {
   let y = asArray(x, 'jnp.tile');
@@ -84,7 +92,8 @@ export function repeat(x: Operand, repeats: number | NDArray, options?: RepeatOp
   const { axis, totalRepeatLength } = checkOptions('jnp.repeat', options, ['axis', 'totalRepeatLength']);
   const y = axis === undefined || axis === null ? ravel(x) : asArray(x, 'jnp.repeat');
   const at = canonicalAxis(axis ?? 0, y.ndim, 'jnp.repeat');
-  if (isArray(repeats) && repeats.ndim > 0) {
+  // One count is for all.
+  if (isArray(repeats) && repeats.ndim > 0 && (repeats.size !== 1 || y.shape[at] === 1)) {
     if (!dims.equalShapes(repeats.shape, [y.shape[at]])) {
       throw new ShapeError(`jnp.repeat: ${formatShape(repeats.shape)} counts do not fit axis ${at} of ${formatShape(y.shape)}.`);
     }

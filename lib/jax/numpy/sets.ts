@@ -151,7 +151,7 @@ export function intersect1d(x: Operand, y: Operand, options: TwoSetsOptions & { 
 export function intersect1d(x: Operand, y: Operand, options?: TwoSetsOptions): NDArray;
 export function intersect1d(x: Operand, y: Operand, options?: TwoSetsOptions & { returnIndices?: boolean }): NDArray | [NDArray, NDArray, NDArray] {
   const { assumeUnique: _known, returnIndices = false, size, fillValue } = checkOptions('jnp.intersect1d', options, ['assumeUnique', 'returnIndices', ...SET]);
-  const [a, b] = promoteOperands('jnp.intersect1d', x, y).map(ravel);
+  const [a, b] = promoteOperands('jnp.intersect1d', x, y).map((x) => ravel(x));
   const order = reduce.argsort(a, 0);
   const sorted = gather(a, order, 0);
   const mask = lax.bitwiseAnd(firsts(sorted, true), among(sorted, b));

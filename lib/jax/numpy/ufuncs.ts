@@ -3,7 +3,7 @@ import { TypeError } from '../../runtime/errors.js';
 import { checkOptions } from '../../runtime/options.js';
 import { NDArray, Scalar } from '../array.js';
 import { broadcastShapes } from '../dims.js';
-import { isFloat, isInteger } from '../dtypes.js';
+import { isFloat } from '../dtypes.js';
 import * as lax from '../primitives/arithmetic.js';
 import { convertElementType } from '../primitives/convert.js';
 import * as functions from '../primitives/functions.js';
@@ -91,9 +91,9 @@ export const negative = unary('negative', lax.neg);
 export const absolute = unary('abs', (x) => (x.dtype === 'bool' ? x : lax.abs(x)));
 export const abs = absolute;
 export const sign = unary('sign', lax.sign);
-export const square = unary('square', lax.square);
-export const floor = unary('floor', (x) => (isInteger(x.dtype) ? x : lax.floor(x)));
-export const ceil = unary('ceil', (x) => (isInteger(x.dtype) ? x : lax.ceil(x)));
+export const square = unary('square', (x) => lax.square(x.dtype === 'bool' ? convertElementType(x, 'int32') : x));
+export const floor = unary('floor', (x) => (isFloat(x.dtype) ? lax.floor(x) : x));
+export const ceil = unary('ceil', (x) => (isFloat(x.dtype) ? lax.ceil(x) : x));
 /** To the nearest whole number or multiple of 10^-decimals; ties go to the even one. */
 export function round(x: Operand, options?: { decimals?: number }): NDArray {
   const { decimals = 0 } = checkOptions('jnp.round', options, ['decimals']);
@@ -134,7 +134,7 @@ export const exp2 = float('exp2', functions.exp2);
 export const reciprocal = float('reciprocal', (x) => lax.div(1, x));
 export const isfinite = unary('isfinite', (x) => (isFloat(x.dtype) ? lax.isFinite(x) : lax.eq(x, x)));
 export const isnan = unary('isnan', (x) => lax.ne(x, x));
-export const isinf = unary('isinf', (x) => lax.eq(lax.abs(x), Infinity));
+export const isinf = unary('isinf', (x) => (isFloat(x.dtype) ? lax.eq(lax.abs(x), Infinity) : lax.ne(x, x)));
 
 /** Limits values to [min, max]; either may be null. */
 export function clip(x: Operand, min?: Operand | null, max?: Operand | null): NDArray {

@@ -36,7 +36,7 @@ export const coshP = floating('cosh', 'COSH', single('Cosh', formulas.coshFormul
 export const asinhP = floating('asinh', 'ASINH', single('Asinh', formulas.asinhFormula), (ct, x) => mul(ct, rsqrt(add(square(x), 1))));
 export const acoshP = floating('acosh', 'ACOSH', single('Acosh', formulas.acoshFormula), (ct, x) => mul(ct, rsqrt(mul(sub(x, 1), add(x, 1)))));
 export const atanhP = floating('atanh', 'ATANH', single('Atanh', formulas.atanhFormula), (ct, x) => div(ct, mul(sub(1, x), add(1, x))));
-export const cbrtP = floating('cbrt', 'CBRT', composed(formulas.cbrtFormula), (ct, x, y) => mul(ct, div(y, mul(3, x))));
+export const cbrtP = floating('cbrt', 'CBRT', composed(formulas.cbrtFormula), (ct, _x, y) => mul(ct, div(1 / 3, square(y))));
 export const exp2P = floating('exp2', 'EXP2', composed((x) => pow(2, x)), (ct, _x, y) => mul(ct, mul(Math.LN2, y)));
 /** max(x, 0), whose derivative at 0 is 0. */
 export const reluP = elementwise({

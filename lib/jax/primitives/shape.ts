@@ -37,7 +37,7 @@ export const transposeP: Primitive<{ permutation: readonly number[] }> = primiti
   lower: (g, [x], { permutation }, { inputs: [a] }) => [lowerTranspose(g, x, a.shape, permutation)],
   view: true,
 });
-export const transpose = (x: NDArray, permutation: readonly number[]): NDArray => (permutation.every((p, i) => p === i) ? x : bind(transposeP, [x], { permutation: [...permutation] })[0]);
+export const transpose = (x: NDArray, permutation: readonly number[]): NDArray => (permutation.length === x.ndim && permutation.every((p, i) => p === i) ? x : bind(transposeP, [x], { permutation: [...permutation] })[0]);
 
 /** From this size on a second node costs less than what it saves. */
 const LARGE = 2 ** 16;
