@@ -5,6 +5,7 @@ import { Scalar, expectConcrete, formatAval, type NDArray } from './array.js';
 import { dims, formatShape } from './dims.js';
 import { isInteger } from './dtypes.js';
 import { neutral } from './lax/monoids.js';
+import { max, min } from './primitives/arithmetic.js';
 import { asArray, type Operand } from './primitives/primitive.js';
 import { scatter, type ScatterMode } from './primitives/scatter.js';
 import { expandTo } from './primitives/shape.js';
@@ -14,17 +15,22 @@ export interface SegmentOptions {
   numSegments?: number;
   indicesAreSorted?: boolean;
   uniqueIndices?: boolean;
+  /** Ids out of range are dropped; with 'clip' they count for the nearest segment. */
+  mode?: 'drop' | 'fill' | 'clip' | 'promise_in_bounds' | null;
 }
+const MODES = ['drop', 'fill', 'clip', 'promise_in_bounds'];
 
 const joined = (name: string, mode: Exclude<ScatterMode, 'set'>) => (data: Operand, segmentIds: Operand, options?: SegmentOptions): NDArray => {
   const where = `ops.${name}`;
-  const { numSegments } = checkOptions(where, options, ['numSegments', 'indicesAreSorted', 'uniqueIndices']);
+  const { numSegments, mode: bounds = null } = checkOptions(where, options, ['numSegments', 'indicesAreSorted', 'uniqueIndices', 'mode']);
+  if (bounds !== null && !MODES.includes(bounds)) throw new ValueError(`${where}: unknown mode '${String(bounds)}'; expected ${MODES.join(', ')}.`);
   const [x, ids] = [asArray(data, where), asArray(segmentIds, where)];
   if (!isInteger(ids.dtype)) throw new TypeError(`${where}: segment ids must be integers, got ${formatAval(ids)}.`);
   if (!dims.equalShapes(ids.shape, x.shape.slice(0, ids.ndim))) throw new ShapeError(`${where}: ids of shape ${formatShape(ids.shape)} do not fit data of shape ${formatShape(x.shape)}.`);
   const n = numSegments ?? Number(globalThis.Array.from(expectConcrete(ids, `${where} without numSegments`).data as Int32Array).reduce((a, b) => Math.max(a, Number(b)), -1)) + 1;
   if (!Number.isInteger(n) || n < 0) throw new ValueError(`${where}: numSegments must be a whole number, got ${n}.`);
-  return scatter(expandTo(new Scalar(neutral(mode, x.dtype), x.dtype, false), [n, ...x.shape.slice(ids.ndim)]), ids, x, mode);
+  const places = bounds === 'clip' ? max(min(ids, n - 1), 0) : ids;
+  return scatter(expandTo(new Scalar(neutral(mode, x.dtype), x.dtype, false), [n, ...x.shape.slice(ids.ndim)]), places, x, mode);
 };
 
 /** Sums of the rows of each segment. As `jax.ops.segment_sum`. Ids out of range are dropped. */

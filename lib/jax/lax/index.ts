@@ -13,7 +13,7 @@ import { cumsum as cumsumOf } from '../primitives/reduce.js';
 
 export {
   abs, add, atan2, bitwiseAnd, bitwiseNot, bitwiseOr, bitwiseXor, ceil, div, eq, floor, fma, ge, gt, isFinite, le, lt, max, min, mul, ne, neg,
-  nextafter, pow, rem, select, shiftLeft, shiftRightLogical, sign, square, sub,
+  nextafter, rem, select, shiftLeft, shiftRightLogical, sign, square, sub,
 } from '../primitives/arithmetic.js';
 export {
   acos, acosh, asin, asinh, atan, atanh, cbrt, cos, cosh, erf, erfInv, exp, exp2, expm1, log, log1p, logistic, rsqrt, sin, sinh, sqrt, tan, tanh,

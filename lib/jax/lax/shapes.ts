@@ -4,7 +4,7 @@ import { ShapeError, TypeError, ValueError } from '../../runtime/errors.js';
 import { NDArray, Scalar, formatAval, isArray } from '../array.js';
 import { broadcastShapes as broadcastOf, canonicalAxes, canonicalAxis, dims, formatShape, type Shape } from '../dims.js';
 import { checkDType, isFloat, isInteger, promoteDTypes, type DType } from '../dtypes.js';
-import { div, eq, max, min, mul, select } from '../primitives/arithmetic.js';
+import { div, eq, max, min, mul, pow as power, select } from '../primitives/arithmetic.js';
 import { convertElementType } from '../primitives/convert.js';
 import { dotGeneral } from '../primitives/dot.js';
 import { asArray, lift, liftAll, requireSameDType, type Operand } from '../primitives/primitive.js';
@@ -55,6 +55,8 @@ export function collapse(operand: NDArray, startDimension: number, options?: { s
   if (to < from) throw new ValueError(`lax.collapse: the axes from ${startDimension} to ${String(stopDimension)} of ${formatAval(operand)} are none.`);
   return reshape(operand, [...operand.shape.slice(0, from), dims.size(operand.shape.slice(from, to)), ...operand.shape.slice(to)]);
 }
+/** x to the power of y, whose dtype is x's or an integer one. */
+export const pow = (x: Operand, y: Operand): NDArray => power(x, isArray(x) && isFloat(x.dtype) && isArray(y) && isInteger(y.dtype) ? convertElementType(y, x.dtype) : y);
 /** The elements in a new shape; with `dimensions` the axes are brought into that order first. */
 function reshapeIn(operand: NDArray, newSizes: Shape, options?: { dimensions?: readonly number[] | null }): NDArray {
   const { dimensions } = checkOptions('lax.reshape', options, ['dimensions']);

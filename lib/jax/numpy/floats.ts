@@ -56,8 +56,8 @@ const negative = (x: NDArray): NDArray => {
 export const signbit = unary('signbit', negative);
 /** |x| with y's sign. */
 export const copysign = inexactBinary('copysign', (x, y) => { const size = lax.abs(x); return lax.select(negative(y), lax.neg(size), size); });
-/** 0 where x < 0, y where x = 0, else 1. */
-export const heaviside = inexactBinary('heaviside', (x, y) => lax.select(lax.lt(x, 0), constant(0, x), filled(lax.gt(x, 0), 1, y)));
+/** 0 where x < 0, y where x = 0, 1 where x > 0; NaN stays. */
+export const heaviside = inexactBinary('heaviside', (x, y) => lax.select(isnan(x), x, lax.select(lax.lt(x, 0), constant(0, x), filled(lax.gt(x, 0), 1, y))));
 /** The larger one; NaN only where both are. */
 export const fmax = binary('fmax', (x, y) => lax.select(isFloat(x.dtype) ? lax.bitwiseOr(lax.gt(x, y), isnan(y)) : lax.gt(x, y), x, y));
 /** The smaller one; NaN only where both are. */

@@ -29,7 +29,7 @@ export function bincount(x: Operand, options?: BincountOptions): NDArray {
   if (y.ndim !== 1) throw new ShapeError(`jnp.bincount: expected a vector, got shape ${formatShape(y.shape)}.`);
   const w = weights === null ? expandTo(new Scalar(1, 'int32', false), y.shape) : asArray(weights, 'jnp.bincount');
   if (!dims.equalShapes(w.shape, y.shape)) throw new ShapeError(`jnp.bincount: weights of shape ${formatShape(w.shape)} do not fit ${formatShape(y.shape)}.`);
-  const n = length ?? (y.size === 0 ? 0 : Math.max(0, Number(expectConcrete(max(y), 'jnp.bincount without length').item())) + 1);
+  const n = length ?? (y.size === 0 ? 0 : globalThis.Array.from(expectConcrete(y, 'jnp.bincount without length').data as Int32Array).reduce((most, k) => Math.max(most, Number(k)), 0) + 1);
   const places = Math.max(n, minlength);
   return scatter(zeros([places], w), lax.max(convertElementType(y, y.dtype === 'int64' || y.dtype === 'uint64' ? 'int64' : 'int32'), 0), w, 'add');
 }

@@ -1,13 +1,15 @@
 /** Arrays put together and taken apart along axes; rolled and turned. */
 import { checkOptions } from '../../runtime/options.js';
 import { ShapeError, TypeError } from '../../runtime/errors.js';
-import { NDArray } from '../array.js';
+import { ConcreteArray, NDArray, Scalar } from '../array.js';
 import { broadcastShapes, canonicalAxis, dims, formatShape } from '../dims.js';
 import { checkDType, type DType } from '../dtypes.js';
+import { sub } from '../primitives/arithmetic.js';
 import { convertElementType } from '../primitives/convert.js';
+import { iota } from '../primitives/indexing.js';
 import { asArray, type Operand } from '../primitives/primitive.js';
 import * as shape from '../primitives/shape.js';
-import { expandDims, flip, ravel, reshape, tile, transpose } from './manipulation.js';
+import { expandDims, flip, ravel, reshape, take, tile, transpose } from './manipulation.js';
 import { promoteOperands } from './promotion.js';
 
 const range = (n: number): number[] => [...globalThis.Array(n).keys()];
@@ -152,12 +154,14 @@ export function roll(x: Operand, shift: number | readonly number[] | NDArray, op
   const y = asArray(x, 'jnp.roll');
   if (axis === null) return reshape(roll(ravel(y), shift, { axis: 0 }), y.shape);
   const axes = (typeof axis === 'number' ? [axis] : [...axis]).map((a) => canonicalAxis(a, y.ndim, 'jnp.roll'));
-  const shifts = shift instanceof NDArray ? [shift.tolist()].flat() as number[] : typeof shift === 'number' ? [shift] : [...shift];
+  const shifts = shift instanceof NDArray ? (shift instanceof Scalar || shift instanceof ConcreteArray ? [shift.tolist()].flat() as number[] : shift.ndim === 0 ? [shift] : unstack(shift)) : typeof shift === 'number' ? [shift] : [...shift];
   const n = Math.max(axes.length, shifts.length);
   if (![1, n].includes(axes.length) || ![1, n].includes(shifts.length)) throw new ShapeError(`jnp.roll: ${shifts.length} shifts do not fit ${axes.length} axes.`);
   return range(n).reduce((z, k) => {
     const [at, by] = [axes[axes.length === 1 ? 0 : k], shifts[shifts.length === 1 ? 0 : k]];
     const size = z.shape[at];
+    // A traced shift: element i comes from i - shift.
+    if (by instanceof NDArray) return take(z, sub(iota('int32', [size]), convertElementType(by, 'int32')), { axis: at, mode: 'wrap' });
     if (!Number.isInteger(Number(by))) throw new TypeError(`jnp.roll: expected whole numbers to shift by, got ${by}.`);
     const cut = size === 0 ? 0 : (((-Number(by)) % size) + size) % size;
     if (cut === 0) return z;

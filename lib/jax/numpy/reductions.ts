@@ -160,9 +160,11 @@ export function argsort(x: Operand, options?: SortOptions): NDArray {
   // Sorting backwards keeps equal elements in their order.
   return lax.sub(y.shape[at] - 1, reverse(reduce.argsort(reverse(y, [at]), at), [at]));
 }
+/** The elements along `axis` in order. The descending one is the other backwards, equal elements too, as in JAX: derivatives tell them apart. */
 export function sort(x: Operand, options?: SortOptions): NDArray {
   const { y, at, descending } = sortable('jnp.sort', x, options);
-  return gatherAlong(y, argsort(y, { axis: at, descending }), at);
+  const sorted = gatherAlong(y, reduce.argsort(y, at), at);
+  return descending ? reverse(sorted, [at]) : sorted;
 }
 
 /** The smallest k + 1 elements along `axis` in order, the (k + 1)-th at its place; behind them the larger ones. */

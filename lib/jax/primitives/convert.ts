@@ -1,6 +1,7 @@
 /** Changes of element type, and the operations that only pass a value on. */
-import { NDArray, Scalar, aval, type Aval } from '../array.js';
+import { NDArray, Scalar, aval, isArray, type Aval } from '../array.js';
 import { bind } from '../core.js';
+import { map } from '../tree.js';
 import { DTYPES, isFloat, isHalf, isInteger, type DType } from '../dtypes.js';
 import { TypeError } from '../../runtime/errors.js';
 import { add, bitwiseAnd, div, eq, max, mul, neg, pow, select, sub } from './arithmetic.js';
@@ -71,5 +72,5 @@ export const bitcastConvertType = (x: NDArray, dtype: DType): NDArray =>
   // Small integers are computed in wider ones, where a conversion wraps just as a bit cast does.
   (DTYPES[x.dtype].size < 4 && DTYPES[dtype].size === DTYPES[x.dtype].size && isInteger(x.dtype) && isInteger(dtype) ? convertElementType(x, dtype) : bind(bitcastP, [x], { dtype })[0]);
 
-/** The value, for which every derivative is zero. As `jax.lax.stop_gradient`. */
-export const stopGradient = (x: NDArray): NDArray => bind(stopGradientP, [x])[0];
+/** The value, an array or a tree of them, for which every derivative is zero. As `jax.lax.stop_gradient`. */
+export const stopGradient = <T>(x: T): T => (isArray(x) ? bind(stopGradientP, [x])[0] as T : map((leaf) => (isArray(leaf) ? bind(stopGradientP, [leaf])[0] : leaf), x));

@@ -31,10 +31,11 @@ export function split(k: NDArray, num: number | Shape = 2): NDArray {
   checkKey('random.split', k);
   return reshape(splitKeys(k, shape.reduce((a, b) => a * b, 1)), [...shape, 2]);
 }
-/** A key from a key and an integer. */
+/** A key from a key and an integer, a number within uint32. */
 export function foldIn(k: NDArray, data: number | NDArray): NDArray {
   checkKey('random.foldIn', k);
-  const d = isArray(data) ? convertElementType(data, 'uint32') : new Scalar(Number(BigInt.asUintN(32, BigInt(data))), 'uint32', false);
+  if (!isArray(data) && !(Number.isInteger(data) && data >= 0 && data < 2 ** 32)) throw new ValueError(`random.foldIn: data must be a whole number from 0 to 4294967295, got ${String(data)}.`);
+  const d = isArray(data) ? convertElementType(data, 'uint32') : new Scalar(data, 'uint32', false);
   return bind(randomFoldInP, [k, d])[0];
 }
 
