@@ -3,6 +3,7 @@
  * primitive serves both modes. Loops, branches and custom rules bring rules of their own.
  */
 import { TypeError, ValueError } from '../runtime/errors.js';
+import { checkOptions } from '../runtime/options.js';
 import { Scalar, formatAval, type NDArray } from './array.js';
 import { apply, checkFunction, flattenArgs, strong, toArrayLeaf, traceFlat, vjpJaxpr, zeros, type Flat, type Fn } from './autodiff.js';
 import { bind, currentFrame, eliminateDeadCode, inScopeOf, read, trace, type Atom, type ClosedJaxpr, type Jaxpr, type Var } from './core.js';
@@ -83,17 +84,24 @@ const both = ({ closed }: Traced) => (values: readonly NDArray[], ts: readonly N
 };
 
 /**
- * Values and directional derivatives: `[f(...primals), ∂f(...primals)·tangents]`. As `jax.jvp`.
+ * Values and directional derivatives: `[f(...primals), ∂f(...primals)·tangents]`. As `jax.jvp`. With `hasAux` f gives
+ * `[value, aux]`, and the result ends with aux.
  * @throws ValueError where a tangent has not its primal's shape and dtype.
  */
-export function jvp(f: Fn, primals: readonly unknown[], tangents: readonly unknown[]): [any, any] {
+export function jvp(f: Fn, primals: readonly unknown[], tangents: readonly unknown[], options?: { hasAux?: false }): [any, any];
+export function jvp(f: Fn, primals: readonly unknown[], tangents: readonly unknown[], options: { hasAux: boolean }): any[];
+export function jvp(f: Fn, primals: readonly unknown[], tangents: readonly unknown[], options?: { hasAux?: boolean }): any[] {
+  const { hasAux = false } = checkOptions('jvp', options, ['hasAux']);
   const traced = traceAt(f, primals, 'jvp');
   const values = traced.flat.leaves.filter((_, i) => traced.moving[i]);
   const ts = tangentLeaves(traced, tangents, 'jvp');
   const run = both(traced);
   const results = currentFrame() ? run(values, ts)
     : apply(trace((...xs) => run(xs.slice(0, values.length), xs.slice(values.length)), [...values, ...ts].map((x) => x.aval)), [...values, ...ts]);
-  return [tree.unflatten(traced.out, results.slice(0, traced.out.size)), tree.unflatten(traced.out, results.slice(traced.out.size))];
+  const [value, tangent] = [results.slice(0, traced.out.size), results.slice(traced.out.size)].map((leaves): any => tree.unflatten(traced.out, leaves));
+  if (!hasAux) return [value, tangent];
+  if (!globalThis.Array.isArray(value) || value.length !== 2) throw new TypeError('jvp: with hasAux the function must return [value, aux].');
+  return [value[0], tangent[0], value[1]];
 }
 
 /** The value at `primals` and the linear map from tangents to tangents there; what it needs is computed once. As `jax.linearize`. */

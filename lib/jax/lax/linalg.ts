@@ -17,14 +17,14 @@ export function cholesky(x: Operand, options?: { symmetrizeInput?: boolean }): N
   const a = asArray(x, 'lax.linalg.cholesky');
   return primitives.cholesky(symmetrizeInput ? symmetrize(a) : a);
 }
-export interface TriangularSolveOptions { leftSide?: boolean; lower?: boolean; transposeA?: boolean; unitDiagonal?: boolean }
+export interface TriangularSolveOptions { leftSide?: boolean; lower?: boolean; transposeA?: boolean; unitDiagonal?: boolean; conjugateA?: boolean }
 /**
- * x with op(a)·x = b, or x·op(a) = b without `leftSide`; op is the transpose with `transposeA`. Of a [.., n, n] only the
+ * `conjugateA` changes nothing in real numbers. x with op(a)·x = b, or x·op(a) = b without `leftSide`; op is the transpose with `transposeA`. Of a [.., n, n] only the
  * triangle is read, and its diagonal counts as ones with `unitDiagonal`. b may lack its last axis, or the last but one.
  */
 export function triangularSolve(a: Operand, b: Operand, options?: TriangularSolveOptions): NDArray {
   const where = 'lax.linalg.triangularSolve';
-  const { leftSide = false, lower = false, transposeA = false, unitDiagonal = false } = checkOptions(where, options, ['leftSide', 'lower', 'transposeA', 'unitDiagonal']);
+  const { leftSide = false, lower = false, transposeA = false, unitDiagonal = false } = checkOptions(where, options, ['leftSide', 'lower', 'transposeA', 'unitDiagonal', 'conjugateA']);
   const [p, q] = [asArray(a, where), asArray(b, where)];
   const vectors = q.ndim === p.ndim - 1;
   const rhs = !vectors ? q : leftSide ? primitives.column(q) : primitives.row(q);

@@ -1,6 +1,7 @@
 /** Elementwise functions of floating-point numbers beyond arithmetic. */
 import { checkOptions } from '../../runtime/options.js';
-import { NDArray, Scalar } from '../array.js';
+import { TypeError } from '../../runtime/errors.js';
+import { NDArray, Scalar, formatAval } from '../array.js';
 import { isFloat, isHalf, isUnsigned, type DType } from '../dtypes.js';
 import * as lax from '../primitives/arithmetic.js';
 import { convertElementType } from '../primitives/convert.js';
@@ -8,7 +9,7 @@ import * as functions from '../primitives/functions.js';
 import { asArray, type Operand } from '../primitives/primitive.js';
 import { expandTo } from '../primitives/shape.js';
 import { besselI0e } from '../primitives/special.js';
-import { binary, either, float, inexact, nonzeroDivisor, unary } from './promotion.js';
+import { binary, either, float, inexact, numeric, nonzeroDivisor, unary } from './promotion.js';
 import { isnan } from './ufuncs.js';
 
 const constant = (value: number, like: NDArray): Scalar => new Scalar(value, like.dtype, false);
@@ -63,7 +64,7 @@ export const fmax = binary('fmax', (x, y) => lax.select(isFloat(x.dtype) ? lax.b
 /** The smaller one; NaN only where both are. */
 export const fmin = binary('fmin', (x, y) => lax.select(isFloat(x.dtype) ? lax.bitwiseOr(lax.lt(x, y), isnan(y)) : lax.lt(x, y), x, y));
 /** C's remainder, which has x's sign; of integers divided by 0 it is 0. */
-export const fmod = binary('fmod', (x, y) => lax.rem(x, nonzeroDivisor(y)));
+export const fmod = numeric('fmod', (x, y) => lax.rem(x, nonzeroDivisor(y)));
 /** The next number from x towards y. Half floats have no neighbours here. */
 export const nextafter = inexactBinary('nextafter', lax.nextafter);
 /** The distance to the next number away from 0. */
@@ -86,7 +87,10 @@ const wide = (x: NDArray): NDArray => (isHalf(x.dtype) ? convertElementType(x, '
 /** x · 2ⁿ. */
 export function ldexp(x: Operand, n: Operand): NDArray {
   const [a] = inexact('jnp.ldexp', x);
-  return convertElementType(scaled(wide(a), asArray(n, 'jnp.ldexp')), a.dtype);
+  const exponents = asArray(n, 'jnp.ldexp');
+  const whole = exponents instanceof Scalar ? Number.isInteger(Number(exponents.value)) : !isFloat(exponents.dtype);
+  if (!whole) throw new TypeError(`jnp.ldexp: exponents must be integers, got ${formatAval(exponents)}; convert them with astype('int32').`);
+  return convertElementType(scaled(wide(a), exponents), a.dtype);
 }
 /** [m, n] with x = m · 2ⁿ and ½ ≤ |m| < 1; n is int32. */
 export function frexp(x: Operand): [NDArray, NDArray] {

@@ -51,12 +51,12 @@ export function nanmean(x: Operand, options?: Omit<ReduceOptions, 'initial'>): N
 }
 /** The variance of what is not NaN; NaN where no more than `ddof` elements are left. */
 export function nanvar(x: Operand, options?: VarOptions): NDArray {
-  const { axis, keepdims, ddof = 0, dtype, where } = checkOptions('jnp.nanvar', options, ['axis', 'keepdims', 'dtype', 'where', 'ddof']);
+  const { axis, keepdims, ddof = 0, dtype, where, mean: center = null } = checkOptions('jnp.nanvar', options, ['axis', 'keepdims', 'dtype', 'where', 'ddof', 'mean']);
   const [given] = inexact('jnp.nanvar', x);
   const y = dtype ? convertElementType(given, dtype) : given;
   const there = counted(y, where, 'jnp.nanvar');
   const plain = without(y, 0);
-  const distance = lax.sub(plain, mean(plain, { axis, keepdims: true, where: there }));
+  const distance = lax.sub(plain, center === null ? mean(plain, { axis, keepdims: true, where: there }) : convertElementType(asArray(center, 'jnp.nanvar'), y.dtype));
   const squares = sum(lax.square(distance), { axis, keepdims, where: there });
   const n = lax.sub(convertElementType(sum(there, { axis, keepdims }), squares.dtype), ddof);
   const few = lax.le(n, 0);

@@ -3,6 +3,7 @@ import { ShapeError } from '../../runtime/errors.js';
 import { checkOptions } from '../../runtime/options.js';
 import { Scalar, type NDArray } from '../array.js';
 import { broadcastShapes, canonicalAxis, formatShape } from '../dims.js';
+import type { DType } from '../dtypes.js';
 import { add, eq, mul, select } from '../primitives/arithmetic.js';
 import { dotGeneral } from '../primitives/dot.js';
 import { iota } from '../primitives/indexing.js';
@@ -91,7 +92,7 @@ export function diag(x: Operand, options?: { k?: number }): NDArray {
   return select(eq(add(iota('int32', [n, n], 0), k), iota('int32', [n, n], 1)), wide, new Scalar(0, a.dtype, false));
 }
 /** The sum of a diagonal. */
-export function trace(x: Operand, options?: DiagonalOptions): NDArray {
-  const line = diagonal(x, checkOptions('jnp.trace', options, ['offset', 'axis1', 'axis2']));
-  return sum(line, { axis: -1 });
+export function trace(x: Operand, options?: DiagonalOptions & { dtype?: DType }): NDArray {
+  const { dtype, ...places } = checkOptions('jnp.trace', options, ['offset', 'axis1', 'axis2', 'dtype']);
+  return sum(diagonal(x, places), { axis: -1, dtype });
 }

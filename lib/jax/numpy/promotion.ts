@@ -28,6 +28,8 @@ function as(where: string, x: NDArray, dtype: DType, weak: boolean): NDArray {
 export const inexact = (where: string, ...xs: Operand[]): NDArray[] => promoteOperands(where, ...xs).map((x) => as(where, x, toInexact(x.dtype), x.weakType));
 
 export const binary = (name: string, f: (x: NDArray, y: NDArray) => NDArray) => (x: Operand, y: Operand): NDArray => { const [a, b] = promoteOperands(`jnp.${name}`, x, y); return f(a, b); };
+/** The same of numbers: truth values count as int32. */
+export const numeric = (name: string, f: (x: NDArray, y: NDArray) => NDArray) => binary(name, (x, y) => (x.dtype === 'bool' ? f(convertElementType(x, 'int32'), convertElementType(y, 'int32')) : f(x, y)));
 export const float = (name: string, f: (x: NDArray) => NDArray) => (x: Operand): NDArray => f(inexact(`jnp.${name}`, x)[0]);
 export const unary = (name: string, f: (x: NDArray) => NDArray) => (x: Operand): NDArray => f(asArray(x, `jnp.${name}`));
 

@@ -99,18 +99,24 @@ export function mean(x: Operand, options?: Omit<ReduceOptions, 'initial'>): NDAr
   return convertElementType(lax.div(total, n), y.dtype);
 }
 
-export interface VarOptions extends Omit<ReduceOptions, 'initial'> { ddof?: number; correction?: number }
-/** The variance: mean of squared distances from the mean, in two passes; `ddof` (or `correction`) is taken from the number of elements. */
+export interface VarOptions extends Omit<ReduceOptions, 'initial'> { ddof?: number; correction?: number; mean?: Operand | null }
+/**
+ * The variance: mean of squared distances from the mean, in two passes. `ddof` (or `correction`) is taken from the number of elements,
+ * NaN where none is left; `mean`, if given, must broadcast against `x`.
+ */
 export function variance(x: Operand, options?: VarOptions): NDArray {
-  const { axis, keepdims = false, correction, ddof = correction ?? 0, dtype, where: mask } = checkOptions('jnp.var', options, ['axis', 'keepdims', 'dtype', 'where', 'ddof', 'correction']);
+  const { axis, keepdims = false, correction, ddof = correction ?? 0, dtype, where: mask, mean: center = null } = checkOptions('jnp.var', options, ['axis', 'keepdims', 'dtype', 'where', 'ddof', 'correction', 'mean']);
   const given = asArray(x, 'jnp.var');
   const narrow = asFloat(dtype ? convertElementType(given, dtype) : given);
   const y = inFull(narrow);
   const axes = canonicalAxes(axis, y.ndim, 'jnp.var');
-  const squares = lax.square(lax.sub(y, mean(y, { axis: axes, keepdims: true, where: mask })));
+  const squares = lax.square(lax.sub(y, center === null ? mean(y, { axis: axes, keepdims: true, where: mask }) : convertElementType(asArray(center, 'jnp.var'), y.dtype)));
   const total = sum(squares, { axis: axes, keepdims, where: mask });
   const n = mask === undefined ? count(y, axes) : sum(convertElementType(expandTo(truth(asArray(mask, 'jnp.var')), y.shape), y.dtype), { axis: axes, keepdims });
-  return convertElementType(lax.div(total, ddof === 0 ? n : lax.sub(n, ddof)), narrow.dtype);
+  const left = ddof === 0 ? n : lax.sub(n, ddof);
+  const some = ddof === 0 || (left instanceof Scalar && Number(left.value) > 0);
+  const out = lax.div(total, left);
+  return convertElementType(some ? out : lax.select(lax.gt(left, 0), out, NaN), narrow.dtype);
 }
 export { variance as var };
 export const std = (x: Operand, options?: VarOptions): NDArray => sqrt(variance(x, options));

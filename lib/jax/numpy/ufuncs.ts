@@ -9,7 +9,7 @@ import { convertElementType } from '../primitives/convert.js';
 import * as functions from '../primitives/functions.js';
 import { asArray, type Operand } from '../primitives/primitive.js';
 import { expandTo } from '../primitives/shape.js';
-import { binary, float, inexact, nonzeroDivisor, promoteOperands, truth, unary } from './promotion.js';
+import { binary, float, inexact, numeric, nonzeroDivisor, promoteOperands, truth, unary } from './promotion.js';
 
 export const add = binary('add', (x, y) => (x.dtype === 'bool' ? lax.bitwiseOr(x, y) : lax.add(x, y)));
 export const subtract = binary('subtract', lax.sub);
@@ -17,11 +17,12 @@ export const multiply = binary('multiply', (x, y) => (x.dtype === 'bool' ? lax.b
 /** True division: integers become float32. */
 export const divide = (x: Operand, y: Operand): NDArray => { const [a, b] = inexact('jnp.divide', x, y); return lax.div(a, b); };
 export const trueDivide = divide;
-export const floorDivide = binary('floorDivide', (x, y) => {
+export const floorDivide = numeric('floorDivide', (x, y) => {
   if (isFloat(x.dtype)) {
     // As Python: (x - x mod y) / y, rounded to the whole number that it is up to errors.
     const r = lax.rem(x, y);
-    const q = lax.div(lax.sub(x, r), y);
+    // Where y is 0 there is no remainder, and x / y is an infinity.
+    const q = lax.div(lax.select(lax.eq(y, 0), x, lax.sub(x, r)), y);
     const below = lax.bitwiseAnd(lax.ne(r, 0), lax.ne(lax.sign(y), lax.sign(r)));
     return lax.round(lax.select(below, lax.sub(q, 1), q));
   }
@@ -30,7 +31,7 @@ export const floorDivide = binary('floorDivide', (x, y) => {
   return lax.select(inexactNegative, lax.sub(q, 1), q);
 });
 /** Python's `%`: the result has the divisor's sign; of integers divided by 0 it is 0. */
-export const remainder = binary('remainder', (x, given) => {
+export const remainder = numeric('remainder', (x, given) => {
   const y = nonzeroDivisor(given);
   const r = lax.rem(x, y);
   return lax.select(lax.bitwiseAnd(lax.ne(r, 0), lax.ne(lax.lt(r, 0), lax.lt(y, 0))), lax.add(r, y), r);
@@ -40,8 +41,9 @@ export const mod = remainder;
 export const divmod = (x: Operand, y: Operand): [NDArray, NDArray] => [floorDivide(x, y), remainder(x, y)];
 /** Whole-number exponents of numbers multiply; others use `pow`. */
 export function power(x: Operand, y: Operand): NDArray {
-  if (typeof y === 'number' && Number.isInteger(y)) return integerPower(asArray(x, 'jnp.power'), y);
-  const [a, b] = promoteOperands('jnp.power', x, y);
+  const counted = (v: NDArray): NDArray => (v.dtype === 'bool' ? convertElementType(v, 'int32') : v);
+  if (typeof y === 'number' && Number.isInteger(y)) return integerPower(counted(asArray(x, 'jnp.power')), y);
+  const [a, b] = promoteOperands('jnp.power', x, y).map(counted);
   if (!isFloat(a.dtype)) {
     // Squares by the bits of the exponent: exact, and wrapping as integers do.
     const one = new Scalar(1, a.dtype);

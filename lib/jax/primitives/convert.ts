@@ -4,7 +4,7 @@ import { bind } from '../core.js';
 import { map } from '../tree.js';
 import { DTYPES, isFloat, isHalf, isInteger, type DType } from '../dtypes.js';
 import { TypeError } from '../../runtime/errors.js';
-import { add, bitwiseAnd, div, eq, max, mul, neg, pow, select, sub } from './arithmetic.js';
+import { add, bitwiseAnd, div, eq, max, min, mul, neg, pow, select, sub } from './arithmetic.js';
 import { composed } from './composed.js';
 import { elementwise } from './elementwise.js';
 import { primitive, type Primitive } from './primitive.js';
@@ -63,8 +63,15 @@ export const stopGradientP: Primitive = primitive({
 export function convertElementType(x: NDArray, dtype: DType, weak?: boolean): NDArray {
   if (x.dtype === dtype && (x instanceof Scalar ? x.weakType === (weak ?? false) : weak === undefined || x.weakType === weak)) return x;
   if (x instanceof Scalar) return new Scalar(dtype === 'bool' ? Boolean(x.value) : isFloat(dtype) ? Number(x.value) : truncated(x.value), dtype, weak ?? false);
+  if (isFloat(x.dtype) && isInteger(dtype)) {
+    // The engine ends at the limits of a dtype only where 32 bits of both meet, and for uint8; JAX does so everywhere.
+    if (isHalf(x.dtype)) return convertElementType(convertElementType(x, 'float32'), dtype, weak);
+    const ends = NARROW[dtype];
+    if (ends) return convertElementType(min(max(convertElementType(x, 'int32'), ends[0]), ends[1]), dtype, weak);
+  }
   return bind(convertP, [x], weak ? { dtype, weak } : { dtype })[0];
 }
+const NARROW: Partial<Record<DType, readonly [number, number]>> = { int8: [-128, 127], int16: [-32768, 32767], uint16: [0, 65535] };
 const truncated = (v: number | bigint | boolean): number | bigint => (typeof v === 'bigint' ? v : Math.trunc(Number(v)));
 
 /** The same bits read as another dtype of the same width. */
