@@ -19,8 +19,9 @@ export function cholesky(x: Operand, options?: { symmetrizeInput?: boolean }): N
 }
 export interface TriangularSolveOptions { leftSide?: boolean; lower?: boolean; transposeA?: boolean; unitDiagonal?: boolean; conjugateA?: boolean }
 /**
- * `conjugateA` changes nothing in real numbers. x with op(a)·x = b, or x·op(a) = b without `leftSide`; op is the transpose with `transposeA`. Of a [.., n, n] only the
+ * x with op(a)·x = b, or x·op(a) = b without `leftSide`; op is the transpose with `transposeA`. Of a [.., n, n] only the
  * triangle is read, and its diagonal counts as ones with `unitDiagonal`. b may lack its last axis, or the last but one.
+ * `conjugateA` changes nothing in real numbers.
  */
 export function triangularSolve(a: Operand, b: Operand, options?: TriangularSolveOptions): NDArray {
   const where = 'lax.linalg.triangularSolve';

@@ -9,7 +9,7 @@ import { asArray, type Operand } from '../primitives/primitive.js';
 import { scatter, type ScatterMode } from '../primitives/scatter.js';
 import * as shape from '../primitives/shape.js';
 import { array, onesLike } from './creation.js';
-import { box, combined, cuts, index, indexedInFront, placed, planIndex, type Index, type IndexPlan } from './index-with.js';
+import { box, clipped, combined, cuts, index, indexedInFront, placed, planIndex, read, type Index, type IndexPlan } from './index-with.js';
 import { either, filler, promoteOperands } from './promotion.js';
 import { add, divide, maximum, minimum, multiply, negative, power } from './ufuncs.js';
 
@@ -26,6 +26,8 @@ export interface IndexUpdate {
   add(values: Operand, options?: UpdateOptions): NDArray;
   subtract(values: Operand, options?: UpdateOptions): NDArray;
   multiply(values: Operand, options?: UpdateOptions): NDArray;
+  /** The same as `multiply`. */
+  mul(values: Operand, options?: UpdateOptions): NDArray;
   divide(values: Operand, options?: UpdateOptions): NDArray;
   power(values: Operand, options?: UpdateOptions): NDArray;
   min(values: Operand, options?: UpdateOptions): NDArray;
@@ -120,6 +122,7 @@ export function at(x: NDArray, ...given: Index[]): IndexUpdate {
       const { mode, fillValue } = checkOptions('at.get', options, [...UPDATE, 'fillValue']);
       checkMode('at.get', mode);
       const by = lenient(mode);
+      if (mode === 'clip') return read(y, clipped(planIndex('at.get', y.shape, by)));
       const out = index(y, ...by);
       if (mode !== 'fill' && mode !== 'drop') return out;
       const plan = planIndex('at.get', y.shape, by);
@@ -132,6 +135,7 @@ export function at(x: NDArray, ...given: Index[]): IndexUpdate {
     add: (values, options) => update('add', values, 'add', options),
     subtract: (values, options) => update('subtract', negative(values), 'add', options),
     multiply: (values, options) => update('multiply', values, 'mul', options),
+    mul: (values, options) => self.multiply(values, options),
     divide: (values, options) => convertElementType(divide(y, at(onesLike(y), ...given).multiply(values, options)), y.dtype),
     power: (values, options) => convertElementType(power(y, at(onesLike(y), ...given).multiply(values, options)), y.dtype),
     min: (values, options) => update('min', values, 'min', options),

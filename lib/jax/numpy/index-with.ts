@@ -121,7 +121,14 @@ export function box(x: NDArray, plan: IndexPlan): NDArray {
 /** NumPy's `x[…]`: `index(x, 0)`, `index(x, { start: 1 }, -1)`, `index(x, rows, columns)`. Array indices out of range read the nearest element. */
 export function index(x: Operand, ...given: Index[]): NDArray {
   const y = asArray(x, 'index');
-  const plan = planIndex('index', y.shape, given);
+  return read(y, planIndex('index', y.shape, given));
+}
+/** A plan whose arrays are brought into their axes, so that derivatives pass where `read` would stop them. */
+export const clipped = (plan: IndexPlan): IndexPlan => ({
+  ...plan, arrays: plan.arrays.map((given, k) => combined('index', [given], [plan.shape[plan.axes[k]]]).at),
+});
+/** What a plan picks from `y`. */
+export function read(y: NDArray, plan: IndexPlan): NDArray {
   const from = box(y, plan);
   const { arrays, axes, target } = plan;
   if (arrays.length === 0) return from;

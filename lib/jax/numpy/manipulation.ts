@@ -130,10 +130,10 @@ const integers = (where: string, indices: NDArray): NDArray => {
 };
 const fromEnd = (i: NDArray, n: number): NDArray => lax.select(lax.lt(i, 0), lax.add(i, n), i);
 const clamp = (i: NDArray, n: number): NDArray => lax.min(lax.max(i, 0), n - 1);
-export interface TakeOptions { axis?: number | null; mode?: TakeMode; fillValue?: number }
+export interface TakeOptions { axis?: number | null; mode?: TakeMode; fillValue?: number; uniqueIndices?: boolean; indicesAreSorted?: boolean }
 /** Slices along `axis` at `indices`. Negative ones count from the end; out of range ones give NaN, or the edge with mode 'clip', or start over with 'wrap'. */
 export function take(x: Operand, indices: Operand, options?: TakeOptions): NDArray {
-  const { axis, mode = 'fill', fillValue } = checkOptions('jnp.take', options, ['axis', 'mode', 'fillValue']);
+  const { axis, mode = 'fill', fillValue } = checkOptions('jnp.take', options, ['axis', 'mode', 'fillValue', 'uniqueIndices', 'indicesAreSorted']);
   const y = axis === undefined || axis === null ? ravel(x) : asArray(x, 'jnp.take');
   const at = canonicalAxis(axis ?? 0, y.ndim, 'jnp.take');
   const given = asArray(indices, 'jnp.take');
