@@ -62,6 +62,7 @@ export function partitionN<T>(by: ((module: string, name: string, value: T) => n
   const parts = Array.from({ length: n }, (): Store<T> => new Map());
   for (const [module, name, value] of traverse(structure)) {
     const part = by(module, name, value);
+    if (typeof part !== 'number') throw new TypeError(`hk.dataStructures.partitionN: the function must give numbers, but gave ${describe(part)} for '${module}', '${name}'.`);
     if (!Number.isInteger(part) || part < 0 || part >= n) throw new AssertionError(`hk.dataStructures.partitionN: ${part} must be in range [0, ${n}), but that is what the function gave for '${module}', '${name}'.`);
     setInStore(parts[part], module, name, value);
   }
@@ -142,21 +143,27 @@ export function isSubset({ subset, superset }: { subset: Structure; superset: St
   return [...traverse(subset)].every(([module, name]) => paths.has(JSON.stringify([module, name])));
 }
 
+function checkMapping(where: string, value: unknown): void {
+  if (!isMapping(value)) throw new TypeError(`hk.dataStructures.${where}: expected a mapping, but got ${describe(value)}.`);
+}
+
 /** A copy as plain objects, all levels, in the same order, modules without entries included. Arrays are shared. */
 export function toHaikuDict<T>(structure: Structure<T>): MutableStructure<T> {
-  if (!isMapping(structure)) throw new TypeError(`hk.dataStructures.toHaikuDict: expected a mapping, but got ${describe(structure)}.`);
+  checkMapping('toHaikuDict', structure);
   return copyTree(structure) as MutableStructure<T>;
 }
 
 /** A frozen copy: assignments throw. Plain objects at every level become `FlatMap`s. */
 export function toImmutableDict<T>(mapping: Readonly<Record<string, T>>): FlatMap<T> {
   if (mapping instanceof FlatMap) return mapping as FlatMap<T>;
+  checkMapping('toImmutableDict', mapping);
   const inner = (value: unknown): unknown => (isMapping(value) ? toImmutableDict(value) : value);
   return new FlatMap(Object.entries(mapping).map(([key, value]) => [key, inner(value) as T]));
 }
 
 /** Turns `FlatMap`s at every level into plain objects. */
 export function toMutableDict<T>(mapping: Readonly<Record<string, T>>): Record<string, T> {
+  checkMapping('toMutableDict', mapping);
   const inner = (value: unknown): unknown => (value instanceof FlatMap ? toMutableDict(value) : value);
   return fromEntries(Object.entries(mapping).map(([key, value]) => [key, inner(value) as T]));
 }

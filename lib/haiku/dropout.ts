@@ -2,6 +2,7 @@ import { isArray, numpy as jnp, random, type Array } from '../jax/index.js';
 import { TypeError, ValueError } from '../runtime/errors.js';
 import { checkOptions } from '../runtime/options.js';
 import { describe } from './mappings.js';
+import { checkList } from './modules/layout.js';
 
 /** How `dropout` treats the axes. */
 export interface DropoutOptions {
@@ -28,6 +29,7 @@ export function dropout(rng: Array, rate: number | Array, x: Array, options?: Dr
   }
   if (!isArray(rng)) throw new TypeError(`hk.dropout: the first argument is a key, such as hk.nextRngKey(), but got ${describe(rng)}.`);
   const shape = [...x.shape];
+  checkList('hk.dropout', 'broadcastDims', broadcastDims);
   for (const dim of broadcastDims) {
     if (!(dim >= -shape.length && dim < shape.length)) throw new ValueError(`hk.dropout: Broadcast dimension does not exist. Got dimension ${dim} for shape [${x.shape}].`);
     shape[dim < 0 ? dim + shape.length : dim] = 1;

@@ -5,6 +5,7 @@ import { TypeError, ValueError } from '../runtime/errors.js';
 import type { DType } from '../runtime/dtypes.js';
 import { checkOptions } from '../runtime/options.js';
 import { Callable } from './callable.js';
+import { describe } from './mappings.js';
 import { nextRngKey } from './rng.js';
 import type { Initializer } from './types.js';
 
@@ -28,7 +29,10 @@ function checkFloat(where: string, dtype: DType): number {
 
 /** A constant, broadcast to the shape. */
 export class Constant extends Callable<Initializer> {
-  constructor(readonly constant: Value | boolean) { super(); }
+  constructor(readonly constant: Value | boolean) {
+    super();
+    if (typeof constant !== 'number' && typeof constant !== 'boolean' && !isArray(constant)) throw new TypeError(`hk.initializers.Constant: expected a number or an array, but got ${describe(constant)}.`);
+  }
   override call(shape: readonly number[], dtype: DType): Array {
     if (!isArray(this.constant)) return jnp.full(shape, this.constant, { dtype });
     return jnp.broadcastTo(this.constant, shape).astype(dtype);
@@ -134,11 +138,13 @@ export class VarianceScaling extends Callable<Initializer> {
       if (!values.includes(value)) throw new ValueError(`hk.initializers.VarianceScaling: Invalid \`${name}\` argument: '${value}'; it is one of ${values.join(', ')}.`);
     };
     known('mode', mode, ['fan_in', 'fan_out', 'fan_avg']);
+    if (typeof distribution !== 'string') throw new TypeError(`hk.initializers.VarianceScaling: \`distribution\` must be a name, but got ${describe(distribution)}.`);
     known('distribution', distribution.toLowerCase(), ['normal', 'truncated_normal', 'uniform']);
     this.scale = scale;
     this.mode = mode;
     this.distribution = distribution.toLowerCase() as typeof distribution;
-    this.fanInAxes = fanInAxes;
+    if (fanInAxes && !globalThis.Array.isArray(fanInAxes)) throw new TypeError(`hk.initializers.VarianceScaling: \`fanInAxes\` must be a list of axes, but got ${describe(fanInAxes)}.`);
+    this.fanInAxes = fanInAxes ?? undefined;
   }
   override call(shape: readonly number[], dtype: DType): Array {
     const bits = checkFloat('VarianceScaling', dtype);

@@ -43,6 +43,10 @@ function contextOf(frame: Frame, module: string, name: string, shape: readonly n
   };
 }
 
+function checkValueName(where: string, name: unknown): void {
+  if (typeof name !== 'string') throw new TypeError(`${where}: the name is a string, but got ${describe(name)}.`);
+}
+
 function checkShape(where: string, shape: unknown): void {
   if (!globalThis.Array.isArray(shape)) throw new TypeError(`${where}: the shape is a list of numbers ([] for a scalar), but got ${describe(shape)}.`);
   for (const size of shape as unknown[]) {
@@ -64,8 +68,10 @@ function checkShape(where: string, shape: unknown): void {
  */
 export function getParameter(name: string, shape: readonly number[], options?: ValueOptions): Array {
   const frame = requireEffects('getParameter');
+  checkValueName('hk.getParameter', name);
   checkShape(`hk.getParameter of '${name}'`, shape);
-  const { dtype = 'float32', init } = checkOptions('hk.getParameter', options, ['dtype', 'init']);
+  const { dtype: given, init } = checkOptions('hk.getParameter', options, ['dtype', 'init']);
+  const dtype = given ?? 'float32';
   const module = pathOf(frame);
   const fullName = `${module}/${name}`;
   if (init !== undefined && init !== null && typeof init !== 'function') throw new TypeError(`hk.getParameter: init of '${fullName}' must be a function (shape, dtype) → array, but got ${describe(init)}.`);
@@ -113,8 +119,10 @@ function checkValue(fullName: string, value: unknown): Array {
  */
 export function getState(name: string, shape?: readonly number[], options?: ValueOptions): any {
   const frame = requireEffects('getState');
-  if (shape !== undefined) checkShape('hk.getState', shape);
-  const { dtype = 'float32', init } = checkOptions('hk.getState', options, ['dtype', 'init']);
+  checkValueName('hk.getState', name);
+  if (shape !== undefined && shape !== null) checkShape('hk.getState', shape);
+  const { dtype: given, init } = checkOptions('hk.getState', options, ['dtype', 'init']);
+  const dtype = given ?? 'float32';
   const module = pathOf(frame);
   const context = contextOf(frame, module, name, shape, dtype, init);
   const pair = frame.state.get(module)?.get(name);
@@ -138,6 +146,8 @@ const dtypeOf = (x: any): unknown => x?.dtype;
  */
 export function setState(name: string, value: any): void {
   const frame = requireEffects('setState');
+  checkValueName('hk.setState', name);
+  if (value === undefined) throw new TypeError(`hk.setState of '${name}': no value was given.`);
   const module = pathOf(frame);
   const current = write(value, () => ({
     fullName: `${module}/${name}`, moduleName: module, name, module: frame.modules.top?.module,

@@ -1,6 +1,6 @@
 /** Sequences of keys, and the functions that take keys from the sequence of the running `init` or `apply`. */
 import { isArray, numpy as jnp, random, type Array } from '../jax/index.js';
-import { ValueError } from '../runtime/errors.js';
+import { TypeError, ValueError } from '../runtime/errors.js';
 import { config } from './config.js';
 import { requireEffects, requireFrame, type Frame } from './context.js';
 import { MissingRNGError } from './errors.js';
@@ -15,6 +15,10 @@ function checkKey(key: unknown): Array {
     throw new ValueError(`Provided key did not have expected shape and/or dtype: expected=(shape=[2], dtype=uint32), actual=(shape=[${key.shape}], dtype=${key.dtype}).`);
   }
   return key;
+}
+
+function checkCount(what: string, count: unknown): void {
+  if (!Number.isInteger(count)) throw new TypeError(`PRNGSequence.${what}: the number of keys must be whole, but got ${describe(count)}.`);
 }
 
 /**
@@ -48,6 +52,7 @@ export class PRNGSequence {
 
   /** Splits `count` further keys off, to be given out after those that are queued. */
   reserve(count: number): void {
+    checkCount('reserve', count);
     if (count <= 0) return;
     const keys = random.split(this.#key, count + 1);
     this.#key = keys.index(0);
@@ -68,6 +73,7 @@ export class PRNGSequence {
 
   /** The next `count` keys. Not the same as `count` calls of `next` on a fresh sequence: they come from one split. */
   take(count: number): Array[] {
+    checkCount('take', count);
     this.reserve(count - this.#subkeys.length);
     return globalThis.Array.from({ length: count }, () => this.next());
   }
@@ -75,7 +81,9 @@ export class PRNGSequence {
   /** A snapshot, from which `new PRNGSequence(state)` goes on with the same keys. */
   get internalState(): PRNGSequenceState { return [this.#key, [...this.#subkeys]]; }
 
-  replaceInternalState([key, subkeys]: PRNGSequenceState): void {
+  replaceInternalState(state: PRNGSequenceState): void {
+    if (!globalThis.Array.isArray(state) || !globalThis.Array.isArray(state[1])) throw new TypeError(`The state of a sequence of keys is [key, subkeys], but got ${describe(state)}.`);
+    const [key, subkeys] = state;
     const checked = subkeys.map(checkKey);
     this.#key = checkKey(key);
     this.#subkeys = checked;

@@ -12,7 +12,7 @@ import { checkOptions } from '../runtime/options.js';
 import { frames, requireFrame, type Frame, type StatePair } from './context.js';
 import { AssertionError } from './errors.js';
 import { withZeros } from './hooks.js';
-import { setInStore, setOwn } from './mappings.js';
+import { describe, setInStore, setOwn } from './mappings.js';
 import { PRNGSequence, nextRngKeys, type PRNGSequenceState } from './rng.js';
 
 /** What a function leaves in its frame, as a tree. `initial` is null for names that the outer frame has already. */
@@ -105,10 +105,10 @@ export function scan(f: Fn, init: any, xs: any, options?: ScanOptions): [any, an
   if (size === undefined) throw new ValueError('hk.scan: without arrays to scan over, options.length must say how many turns there are.');
   if (frame.frozen) return loop(frame, f, init, xs, { length: size, reverse, unroll });
   if (size === 0) {
-    const [, y] = f(init, tree.map((x: Array) => jnp.zeros(x.shape.slice(1), { dtype: x.dtype }), xs));
+    const [, y] = pair(f(init, tree.map((x: Array) => jnp.zeros(x.shape.slice(1), { dtype: x.dtype }), xs)));
     return [init, tree.map((leaf: Array) => jnp.zeros([0, ...jnp.asarray(leaf).shape], { dtype: jnp.asarray(leaf).dtype }), y)];
   }
-  const [carry, first] = f(init, tree.map((x: Array) => x.index(reverse ? size - 1 : 0), xs));
+  const [carry, first] = pair(f(init, tree.map((x: Array) => x.index(reverse ? size - 1 : 0), xs)));
   const y = tree.map((leaf: Array) => jnp.expandDims(leaf, 0), first);
   if (size === 1) return [carry, y];
   const rest = tree.map(reverse ? rowsFrom(null, size - 1) : rowsFrom(1, null), xs);
@@ -116,9 +116,15 @@ export function scan(f: Fn, init: any, xs: any, options?: ScanOptions): [any, an
   return [last, tree.map((a: Array, b: Array) => jnp.concatenate(reverse ? [b, a] : [a, b]), y, ys)];
 }
 
+/** What a turn of `scan` gives. */
+function pair(value: unknown): [carry: any, y: any] {
+  if (!globalThis.Array.isArray(value) || value.length !== 2) throw new TypeError(`hk.scan: the function must return [carry, y], but gave ${describe(value)}.`);
+  return value as [any, any];
+}
+
 function loop(frame: Frame, f: Fn, init: any, xs: any, options: ScanOptions): [any, any] {
   const [[carry, left], ys] = jax.lax.scan(([before, from]: [any, Threaded], x: any) => {
-    const [[after, y], threaded] = turn(frame, from, () => f(before, x) as [any, any]);
+    const [[after, y], threaded] = turn(frame, from, () => pair(f(before, x)));
     return [[after, threaded], y];
   }, [init, start(frame)], xs, options);
   takeIn(frame, left);
@@ -262,7 +268,7 @@ export function vmap(fun: Fn, options: VmapOptions): Fn {
       const left = leftIn(inner, frame, false);
       return [out, key ? { ...left, rng: null } : left];
     });
-    const mapped = jax.vmap(pure, { inAxes: [inAxes, splitRng ? 0 : null], outAxes: [outAxes, null], ...(axisName !== undefined && { axisName }), ...(axisSize !== undefined && { axisSize }) });
+    const mapped = jax.vmap(pure, { inAxes: [inAxes, splitRng ? 0 : null], outAxes: [outAxes, null], ...(axisName && { axisName }), ...(typeof axisSize === 'number' && { axisSize }) });
     let results: [any, Threaded];
     try { results = mapped(args, keys) as [any, Threaded]; } catch (cause) {
       if (!splitRng || frame.frozen || !(cause instanceof ValueError) || !cause.message.includes('outAxes')) throw cause;

@@ -10,8 +10,7 @@ export function checkOptions<T extends object>(where: string, options: T | undef
   if (options === undefined) return {} as T;
   const prototype = typeof options === 'object' && options !== null ? (Object.getPrototypeOf(options) as object | null) : undefined;
   if (prototype === undefined || (prototype !== null && Object.getPrototypeOf(prototype) !== null)) {
-    const got = options === null ? 'null' : typeof options === 'object' ? `an instance of ${prototype!.constructor?.name}` : `${typeof options} ${String(options)}`;
-    throw new TypeError(`${where}: the last argument is an options object ({ ${known.join(', ')} }), but got ${got}.`);
+    throw new TypeError(`${where}: the last argument is an options object ({ ${known.join(', ')} }), but got ${nameOf(options)}.`);
   }
   for (const key of Object.keys(options)) {
     if ((known as readonly string[]).includes(key)) continue;
@@ -19,4 +18,12 @@ export function checkOptions<T extends object>(where: string, options: T | undef
     throw new TypeError(`${where}: unknown option '${key}'${near ? `; did you mean '${near}'?` : '.'} The options are: ${known.join(', ')}.`);
   }
   return options;
+}
+
+/** What was given in place of options; a function by its name, as its text would be its source. */
+function nameOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (typeof value === 'object') return `an instance of ${value.constructor?.name}`;
+  if (typeof value === 'function') return value.name ? `the function ${value.name}` : 'a function';
+  return `${typeof value} ${String(value)}`;
 }

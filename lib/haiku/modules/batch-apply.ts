@@ -2,9 +2,11 @@
 import { dims } from '../../jax/dims.js';
 import { isArray, nn, numpy as jnp, random, tree, type Array } from '../../jax/index.js';
 import type { DType } from '../../runtime/dtypes.js';
-import { ValueError } from '../../runtime/errors.js';
+import { TypeError, ValueError } from '../../runtime/errors.js';
 import { checkOptions } from '../../runtime/options.js';
+import { checkFunction } from '../../jax/autodiff.js';
 import { Callable, type AnyFunction } from '../callable.js';
+import { describe } from '../mappings.js';
 
 /**
  * A function whose arguments' leading `numDims` axes (default 2) are made one, and split again in its results. Arrays of
@@ -20,6 +22,7 @@ export class BatchApply extends Callable<AnyFunction> {
 
   constructor(private readonly f: AnyFunction, options?: { numDims?: number }) {
     super();
+    checkFunction(f, 'hk.BatchApply');
     ({ numDims: this.numDims = 2 } = checkOptions('hk.BatchApply', options, ['numDims']));
   }
 
@@ -30,7 +33,10 @@ export class BatchApply extends Callable<AnyFunction> {
     if (!example) throw new ValueError(`hk.BatchApply requires at least one input with ${numDims} or more axes.`);
     const leading = example.shape.slice(0, numDims);
     const merged = tree.map((x: unknown) => (mergeable(x) ? x.reshape([dims.size(x.shape.slice(0, numDims)), ...x.shape.slice(numDims)]) : x), args) as any[];
-    return tree.map((x: Array) => x.reshape([...leading, ...x.shape.slice(1)]), this.f(...merged));
+    return tree.map((x: Array) => {
+      if (!isArray(x)) throw new TypeError(`hk.BatchApply: the function must return arrays, but gave ${describe(x)}.`);
+      return x.reshape([...leading, ...x.shape.slice(1)]);
+    }, this.f(...merged));
   }
 }
 

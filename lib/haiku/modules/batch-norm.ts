@@ -5,7 +5,7 @@ import { checkOptions } from '../../runtime/options.js';
 import { Module, module, type ModuleOptions } from '../module.js';
 import { getParameter } from '../parameters.js';
 import type { Initializer } from '../types.js';
-import { asInput, checkGiven, checkInit, checkIsTraining, getChannelIndex } from './layout.js';
+import { asInput, checkGiven, checkInit, checkIsTraining, checkList, checkNumber, getChannelIndex } from './layout.js';
 import { ExponentialMovingAverage } from './moving-averages.js';
 
 export interface BatchNormOptions extends ModuleOptions {
@@ -79,20 +79,21 @@ export class BatchNorm extends Module<(inputs: Array, isTraining: boolean, scale
 
   constructor(createScale: boolean, createOffset: boolean, decayRate: number, options?: BatchNormOptions) {
     const where = 'hk.BatchNorm';
-    const { eps = 1e-5, scaleInit, offsetInit, axis, crossReplicaAxis = [], crossReplicaAxisIndexGroups, dataFormat = 'channels_last', name } = checkOptions(where, options,
+    const { eps = 1e-5, scaleInit, offsetInit, axis, crossReplicaAxis, crossReplicaAxisIndexGroups, dataFormat = 'channels_last', name } = checkOptions(where, options,
       ['eps', 'scaleInit', 'offsetInit', 'axis', 'crossReplicaAxis', 'crossReplicaAxisIndexGroups', 'dataFormat', 'name']);
     super(name);
+    checkNumber(where, 'decayRate', decayRate);
     checkInit(where, 'scale', createScale, scaleInit);
     checkInit(where, 'offset', createOffset, offsetInit);
-    this.crossReplicaAxis = typeof crossReplicaAxis === 'string' ? [crossReplicaAxis] : crossReplicaAxis;
+    this.crossReplicaAxis = typeof crossReplicaAxis === 'string' ? [crossReplicaAxis] : crossReplicaAxis ?? [];
     if (crossReplicaAxisIndexGroups && this.crossReplicaAxis.length !== 1) throw new ValueError(`${where}: the name of one \`crossReplicaAxis\` must be given if \`crossReplicaAxisIndexGroups\` are used.`);
     this.createScale = createScale;
     this.createOffset = createOffset;
     this.eps = eps;
     this.scaleInit = scaleInit ?? jnp.ones;
     this.offsetInit = offsetInit ?? jnp.zeros;
-    this.axis = axis;
-    this.crossReplicaAxisIndexGroups = crossReplicaAxisIndexGroups;
+    this.axis = axis ? checkList(where, 'axis', axis) : undefined;
+    this.crossReplicaAxisIndexGroups = crossReplicaAxisIndexGroups ?? undefined;
     this.channelIndex = getChannelIndex(dataFormat);
     this.meanEma = new ExponentialMovingAverage(decayRate, { name: 'mean_ema' });
     this.varEma = new ExponentialMovingAverage(decayRate, { name: 'var_ema' });

@@ -5,7 +5,7 @@ import { checkOptions } from '../../runtime/options.js';
 import { Module, module, type ModuleOptions } from '../module.js';
 import { getParameter } from '../parameters.js';
 import type { Initializer } from '../types.js';
-import { asInput } from './layout.js';
+import { asInput, checkList } from './layout.js';
 
 export interface BiasOptions extends ModuleOptions {
   /** The shape that inputs must have after the first axis; default any. */
@@ -48,11 +48,11 @@ export class Bias extends Module<(inputs: Array, multiplier?: Array | number) =>
   inputSize: readonly number[] | undefined;
 
   constructor(options?: BiasOptions) {
-    const { outputSize, biasDims, bInit = jnp.zeros, name } = checkOptions('hk.Bias', options, ['outputSize', 'biasDims', 'bInit', 'name']);
+    const { outputSize, biasDims, bInit, name } = checkOptions('hk.Bias', options, ['outputSize', 'biasDims', 'bInit', 'name']);
     super(name);
-    this.outputSize = outputSize ?? undefined;
-    this.biasDims = biasDims ?? undefined;
-    this.bInit = bInit;
+    this.outputSize = outputSize ? checkList('hk.Bias', 'outputSize', outputSize) : undefined;
+    this.biasDims = biasDims ? checkList('hk.Bias', 'biasDims', biasDims) : undefined;
+    this.bInit = bInit ?? jnp.zeros;
     this.biasShape = undefined;
     this.inputSize = undefined;
   }

@@ -5,7 +5,7 @@ import { checkOptions } from '../../runtime/options.js';
 import { module } from '../module.js';
 import { ConvBase, batched, dimensionNumbers, product, weights, type ConvCallOptions, type ConvCommonOptions } from './conv.js';
 import { checkSize, replicate, type PerAxis } from './layout.js';
-import { namedPadding, type PadPair } from './padding.js';
+import { createFromPadfn, namedPadding, same, valid, type PadPair } from './padding.js';
 
 export interface ConvTransposeOptions extends ConvCommonOptions {
   /** The spatial shape of the output, for 'SAME' and 'VALID'; default as the padding makes it. */
@@ -51,7 +51,11 @@ export class ConvNDTranspose extends ConvBase {
     const { where } = this;
     this.outputChannels = checkSize(where, 'outputChannels', outputChannels);
     this.outputShape = outputShape === undefined || outputShape === null ? undefined : replicate(where, 'outputShape', outputShape, numSpatialDims);
-    this.padding = typeof padding === 'string' ? namedPadding(where, padding, ['SAME', 'VALID']) : padding;
+    const name = typeof padding === 'string' ? namedPadding(where, padding, ['SAME', 'VALID']) : undefined;
+    const small = name !== undefined && name !== padding;
+    if (small && (this.outputShape || this.stride.some((step) => step > 1))) throw new ValueError(`${where}: '${padding as string}' in small letters goes without strides and an \`outputShape\` only: write '${name}'.`);
+    // In small letters JAX takes the name for that of a plain convolution, which is another for kernels of an even size.
+    this.padding = small ? createFromPadfn(name === 'SAME' ? same : valid, this.kernelShape, 1, numSpatialDims) : padding;
     if (this.outputShape && typeof padding !== 'string') throw new ValueError(`${where}: When specifying \`outputShape\`, ensure that padding is 'VALID' or 'SAME'.`);
     this.mask = mask;
   }

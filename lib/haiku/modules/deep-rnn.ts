@@ -1,7 +1,8 @@
 import { numpy as jnp, tree, type Array } from '../../jax/index.js';
-import { ValueError } from '../../runtime/errors.js';
+import { TypeError, ValueError } from '../../runtime/errors.js';
 import { checkOptions } from '../../runtime/options.js';
 import type { AnyFunction } from '../callable.js';
+import { describe } from '../mappings.js';
 import { module, type ModuleOptions } from '../module.js';
 import { RNNCore } from './recurrent.js';
 
@@ -15,6 +16,7 @@ class StackedRNN extends RNNCore<any[]> {
 
   constructor(layers: Iterable<AnyFunction>, skipConnections: boolean, name?: string) {
     super(name);
+    if (typeof (layers as { [Symbol.iterator]?: unknown } | undefined)?.[Symbol.iterator] !== 'function') throw new TypeError(`hk.DeepRNN: expected a list of layers, but got ${describe(layers)}.`);
     this.layers = [...layers];
     this.skipConnections = skipConnections;
     if (skipConnections && !this.layers.every(isCore)) throw new ValueError('hk.deepRnnWithSkipConnections: skip connections require all layers to be `hk.RNNCore`s; wrap others in a core, or use hk.DeepRNN.');

@@ -1,8 +1,9 @@
 /** Embeddings of integers. */
-import { nn, numpy as jnp, type Array } from '../../jax/index.js';
-import { ValueError } from '../../runtime/errors.js';
+import { isArray, nn, numpy as jnp, type Array } from '../../jax/index.js';
+import { TypeError, ValueError } from '../../runtime/errors.js';
 import { checkOptions } from '../../runtime/options.js';
 import { TruncatedNormal } from '../initializers.js';
+import { describe } from '../mappings.js';
 import { Module, module, type ModuleOptions } from '../module.js';
 import { getParameter } from '../parameters.js';
 import type { Initializer } from '../types.js';
@@ -12,9 +13,17 @@ export const EmbedLookupStyle = { ARRAY_INDEX: 'ARRAY_INDEX', ONE_HOT: 'ONE_HOT'
 export type EmbedLookupStyle = keyof typeof EmbedLookupStyle;
 
 function checkStyle(style: string): EmbedLookupStyle {
+  if (typeof style !== 'string') throw new TypeError(`hk.Embed: the lookup style is a name, but got ${describe(style)}.`);
   const known = style.toUpperCase();
   if (!Object.hasOwn(EmbedLookupStyle, known)) throw new ValueError(`hk.Embed: unknown lookup style '${style}'; it is one of ${Object.keys(EmbedLookupStyle).join(', ')}.`);
   return known as EmbedLookupStyle;
+}
+
+/** Numbers and lists of them that are whole are integers, though JavaScript does not tell them from others. */
+function integers(ids: Array | number | readonly unknown[]): Array {
+  if (isArray(ids)) return ids;
+  const whole = (globalThis.Array.isArray(ids) ? ids.flat(Infinity) : [ids]).every(Number.isInteger);
+  return jnp.array(ids as number[], whole ? { dtype: 'int32' } : {});
 }
 
 export interface EmbedCallOptions {
@@ -46,7 +55,7 @@ export interface EmbedOptions extends ModuleOptions, EmbedCallOptions {
  * that are no integers.
  */
 @module('embed')
-export class Embed extends Module<(ids: Array | readonly number[], options?: EmbedCallOptions) => Array> {
+export class Embed extends Module<(ids: Array | number | readonly number[], options?: EmbedCallOptions) => Array> {
   readonly vocabSize: number;
   readonly embedDim: number;
   readonly lookupStyle: string;
@@ -68,11 +77,10 @@ export class Embed extends Module<(ids: Array | readonly number[], options?: Emb
 
   get embeddings(): Array { return getParameter('embeddings', [this.vocabSize, this.embedDim], { init: this.wInit }); }
 
-  override call(ids: Array | readonly number[], options?: EmbedCallOptions): Array {
-    const { lookupStyle = this.lookupStyle } = checkOptions('hk.Embed.call', options, ['lookupStyle', 'precision']);
-    // A list of numbers holds ids, which are integers.
-    const rows = globalThis.Array.isArray(ids) ? jnp.array(ids as number[], { dtype: 'int32' }) : jnp.asarray(ids as Array);
+  override call(ids: Array | number | readonly number[], options?: EmbedCallOptions): Array {
+    const style = checkOptions('hk.Embed.call', options, ['lookupStyle', 'precision']).lookupStyle ?? this.lookupStyle;
+    const rows = integers(ids);
     if (!/^u?int/.test(rows.dtype)) throw new ValueError(`hk.Embed: the ids must be an array of integers, but got ${rows.dtype}: x.astype('int32').`);
-    return checkStyle(lookupStyle) === 'ARRAY_INDEX' ? this.embeddings.index(rows) : jnp.dot(nn.oneHot(rows, this.vocabSize), this.embeddings);
+    return checkStyle(style) === 'ARRAY_INDEX' ? this.embeddings.index(rows) : jnp.dot(nn.oneHot(rows, this.vocabSize), this.embeddings);
   }
 }

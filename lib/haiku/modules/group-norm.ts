@@ -5,11 +5,15 @@ import { checkOptions } from '../../runtime/options.js';
 import { Module, module, type ModuleOptions } from '../module.js';
 import { getParameter } from '../parameters.js';
 import type { Initializer } from '../types.js';
-import { checkAxes, resolveAxes, type Axes } from './layer-norm.js';
+import { checkAxes, distinctAxes, resolveAxes, type Axes } from './layer-norm.js';
 import { asInput, checkGiven, checkInit, getChannelIndex } from './layout.js';
 
 export interface GroupNormOptions extends ModuleOptions {
-  /** The axes that are averaged over, beside the channels of a group; default all but the first. */
+  /**
+   * The axes that are averaged over; default all but the first. Negative ones count, as in Haiku, after the channels were
+   * split in groups and a group's own channels: with channels last -1 are the latter, -2 the groups, -3 the last spatial
+   * axis; channels first each is one further on, so that -1 is the first axis.
+   */
   axis?: Axes;
   /** Default true. */
   createScale?: boolean;
@@ -89,13 +93,14 @@ export class GroupNorm extends Module<(x: Array, scale?: Array, offset?: Array) 
     return shift ? out.add(shift) : out;
   }
 
-  /** The channels become two axes, of which only the second, a group's own channels, may be averaged over. */
+  /** The channels become two axes, the groups and a group's own channels, and axes move as in Haiku. */
   #group(x: Array, channels: number): Grouping {
     const { groups, channelIndex } = this;
     const split = [groups, channels / groups];
-    const axes = resolveAxes('hk.GroupNorm', this.axis, x.ndim);
+    const given = 'length' in this.axis ? this.axis : resolveAxes('hk.GroupNorm', this.axis, x.ndim);
+    const moved = given.map((a) => (channelIndex === -1 ? (a === x.ndim - 1 ? a + 1 : a) : a === 0 ? 0 : a + 1));
     return {
-      axis: axes.map((a) => (channelIndex === -1 ? (a === x.ndim - 1 ? a + 1 : a) : a === 0 ? 0 : a + 1)),
+      axis: distinctAxes('hk.GroupNorm, its channels split in groups', moved, x.ndim + 1),
       groupShape: [-1, ...(channelIndex === -1 ? [...x.shape.slice(1, -1), ...split] : [...split, ...x.shape.slice(2)])],
       inputShape: [-1, ...x.shape.slice(1)],
     };

@@ -5,7 +5,7 @@ import { VarianceScaling } from '../initializers.js';
 import { module, type ModuleOptions } from '../module.js';
 import { getParameter } from '../parameters.js';
 import type { Initializer } from '../types.js';
-import { asInput } from './layout.js';
+import { asInput, checkSize } from './layout.js';
 import { RNNCore, addBatch } from './recurrent.js';
 
 export interface GRUOptions extends ModuleOptions {
@@ -30,12 +30,12 @@ export class GRU extends RNNCore<Array, Array, Array> {
   readonly bInit: Initializer;
 
   constructor(hiddenSize: number, options?: GRUOptions) {
-    const { wIInit, wHInit, bInit = jnp.zeros as Initializer, name } = checkOptions('hk.GRU', options, ['wIInit', 'wHInit', 'bInit', 'name']);
+    const { wIInit, wHInit, bInit, name } = checkOptions('hk.GRU', options, ['wIInit', 'wHInit', 'bInit', 'name']);
     super(name);
-    this.hiddenSize = hiddenSize;
+    this.hiddenSize = checkSize('hk.GRU', 'hiddenSize', hiddenSize);
     this.wIInit = wIInit ?? new VarianceScaling();
     this.wHInit = wHInit ?? new VarianceScaling();
-    this.bInit = bInit;
+    this.bInit = bInit ?? jnp.zeros;
   }
 
   override call(inputs: Array, state: Array): [Array, Array] {

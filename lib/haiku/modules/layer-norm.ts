@@ -36,6 +36,13 @@ export function resolveAxes(where: string, axis: readonly number[] | jnp.Range, 
   return [...new Set(axis.map((a) => (a < 0 ? a + ndim : a)))].sort((a, b) => a - b);
 }
 
+/** As `resolveAxes`. @throws ValueError for an axis that is given twice. */
+export function distinctAxes(where: string, axis: readonly number[] | jnp.Range, ndim: number): number[] {
+  const axes = resolveAxes(where, axis, ndim);
+  if ('length' in axis && axes.length !== axis.length) throw new ValueError(`${where}: each axis may be given once, but \`axis\` is [${axis as readonly number[]}].`);
+  return axes;
+}
+
 /** The shape of scale and offset: `[last]` where the last axis alone has them, else of full rank with 1 elsewhere. */
 export const paramShape = (x: Array, axes: readonly number[]): number[] =>
   (axes.length === 1 && axes[0] === x.ndim - 1 ? x.shape.slice(-1) : x.shape.map((size, i) => (axes.includes(i) ? size : 1)));

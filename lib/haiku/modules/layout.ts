@@ -29,6 +29,18 @@ export function checkSize(where: string, what: string, size: number, least: 0 | 
 /** As `replicate`, of sizes of at least 1. */
 export const replicateSize = (where: string, what: string, value: PerAxis, n: number): number[] => replicate(where, what, value, n).map((size) => checkSize(where, what, size, 1));
 
+/** A number, or an array scalar, that has no default. @throws TypeError for anything else. */
+export function checkNumber<T extends number | Array>(where: string, what: string, value: T): T {
+  if (typeof value !== 'number' && !isArray(value)) throw new TypeError(`${where}: ${what} must be a number, but got ${describe(value)}.`);
+  return value;
+}
+
+/** A list of whole numbers. @throws TypeError for anything else. */
+export function checkList(where: string, what: string, list: readonly number[]): readonly number[] {
+  if (!globalThis.Array.isArray(list) || !list.every((one) => Number.isInteger(one) || typeof one === 'object')) throw new TypeError(`${where}: ${what} must be a list of whole numbers, but got ${describe(list)}.`);
+  return list;
+}
+
 /** What a call was told of training. @throws TypeError for what is no boolean. */
 export function checkIsTraining(where: string, isTraining: unknown, how: string): void {
   if (typeof isTraining === 'boolean') return;

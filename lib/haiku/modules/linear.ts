@@ -35,12 +35,12 @@ export class Linear extends Module<(inputs: Array) => Array> {
   inputSize: number | undefined;
 
   constructor(outputSize: number, options?: LinearOptions) {
-    const { withBias = true, wInit, bInit = jnp.zeros, name } = checkOptions('hk.Linear', options, ['withBias', 'wInit', 'bInit', 'name']);
+    const { withBias = true, wInit, bInit, name } = checkOptions('hk.Linear', options, ['withBias', 'wInit', 'bInit', 'name']);
     super(name);
     this.outputSize = checkSize('hk.Linear', 'outputSize', outputSize);
     this.withBias = withBias;
     this.wInit = wInit;
-    this.bInit = bInit;
+    this.bInit = bInit ?? jnp.zeros;
     this.inputSize = undefined;
   }
 

@@ -3,7 +3,7 @@ import { TypeError, ValueError } from '../../runtime/errors.js';
 import { checkOptions } from '../../runtime/options.js';
 import { describe } from '../mappings.js';
 import { module, type ModuleOptions } from '../module.js';
-import { asInput } from './layout.js';
+import { asInput, checkSize } from './layout.js';
 import { Linear } from './linear.js';
 import { RNNCore, addBatch } from './recurrent.js';
 
@@ -42,7 +42,7 @@ export class LSTM extends RNNCore<LSTMState, Array, Array> {
 
   constructor(hiddenSize: number, options?: ModuleOptions) {
     super(checkOptions('hk.LSTM', options, ['name']).name);
-    this.hiddenSize = hiddenSize;
+    this.hiddenSize = checkSize('hk.LSTM', 'hiddenSize', hiddenSize);
   }
 
   override call(inputs: Array, state: LSTMState): [Array, LSTMState] {

@@ -6,6 +6,7 @@ import { checkOptions } from '../../runtime/options.js';
 import { Constant } from '../initializers.js';
 import { setOwn } from '../mappings.js';
 import { Module, module, type ModuleOptions } from '../module.js';
+import { checkNumber } from './layout.js';
 import { getState, setState } from '../parameters.js';
 import type { MutableParams, Params } from '../types.js';
 
@@ -46,7 +47,7 @@ export class ExponentialMovingAverage extends Module<(value: Array | number, opt
     super(name);
     if (!(warmupLength >= 0)) throw new ValueError(`${where}: \`warmupLength\` is ${warmupLength}, but should be non-negative.`);
     if (warmupLength && zeroDebias) throw new ValueError(`${where}: Zero debiasing does not make sense when warming up to an initial value: set zeroDebias to false, or warmupLength to 0.`);
-    this.decay = decay;
+    this.decay = checkNumber(where, 'decay', decay);
     this.zeroDebias = zeroDebias;
     this.warmupLength = warmupLength;
   }
@@ -60,6 +61,7 @@ export class ExponentialMovingAverage extends Module<(value: Array | number, opt
 
   override call(value: Array | number, options?: UpdateStatsOptions): Array {
     const { updateStats = true } = checkOptions('hk.ExponentialMovingAverage.call', options, ['updateStats']);
+    checkNumber('hk.ExponentialMovingAverage', 'the value', value);
     const x = jnp.asarray(value);
     const { dtype } = x;
     const counter = (getState('counter', [], { dtype: 'int32', init: new Constant(-this.warmupLength) }) as Array).add(1);
@@ -86,7 +88,10 @@ export class ExponentialMovingAverage extends Module<(value: Array | number, opt
 /** A prefix matches, as Python's `re.match` does; nothing where the pattern is empty. */
 export function ignorePattern(pattern: string | RegExp): RegExp | undefined {
   const [source, flags] = typeof pattern === 'string' ? [pattern, ''] : [pattern.source, pattern.flags.replace(/[gy]/g, '')];
-  return source === '' || source === '(?:)' ? undefined : new RegExp(`^(?:${source})`, flags);
+  if (source === '' || source === '(?:)') return undefined;
+  try { return new RegExp(`^(?:${source})`, flags); } catch (error) {
+    throw new ValueError(`ignoreRegex: '${source}' is no regular expression.`, undefined, { cause: error });
+  }
 }
 
 /** A map of the same structure, with `f` of every `module/name` that the pattern does not ignore. */
@@ -123,7 +128,7 @@ export class EMAParamsTree extends Module<(tree: Params, options?: UpdateStatsOp
   constructor(decay: number | Array, options?: EMAParamsTreeOptions) {
     const { zeroDebias = true, warmupLength = 0, ignoreRegex = '', name } = checkOptions('hk.EMAParamsTree', options, ['zeroDebias', 'warmupLength', 'ignoreRegex', 'name']);
     super(name);
-    this.decay = decay;
+    this.decay = checkNumber('hk.EMAParamsTree', 'decay', decay);
     this.zeroDebias = zeroDebias;
     this.warmupLength = warmupLength;
     this.ignoreRegex = ignoreRegex;

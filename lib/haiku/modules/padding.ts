@@ -1,5 +1,6 @@
 /** `hk.pad`: paddings of a convolution as functions of the kernel's effective size, `(size - 1) · rate + 1`. */
 import { TypeError, ValueError } from '../../runtime/errors.js';
+import { describe } from '../mappings.js';
 import { replicate, type PerAxis } from './layout.js';
 
 /** How much to pad before and after an axis. */
@@ -36,6 +37,8 @@ export function namedPadding(where: string, name: string, names: readonly string
 export function createFromPadfn(padding: PerAxis<PadFn>, kernel: PerAxis, rate: PerAxis, n: number): PadPair[] {
   const where = 'hk.pad.createFromPadfn';
   const [fns, sizes, rates] = [replicate(where, 'padding', padding, n), replicate(where, 'kernel', kernel, n), replicate(where, 'rate', rate, n)];
+  const wrong = fns.find((fn) => typeof fn !== 'function');
+  if (wrong !== undefined) throw new TypeError(`${where}: a list of paddings that begins with a function has functions only, but got ${describe(wrong)}.`);
   return fns.map((fn, i) => fn((sizes[i] - 1) * rates[i] + 1));
 }
 export { createFromPadfn as create };
@@ -45,7 +48,8 @@ export { createFromPadfn as create };
  * @throws TypeError for another number of pairs, ValueError for none.
  */
 export function createFromTuple(padding: PadPair | readonly PadPair[], n: number): PadPair[] {
-  if (!globalThis.Array.isArray(padding) || padding.length === 0) throw new ValueError(`hk.pad.createFromTuple: Padding must not be empty: give a pair of numbers or one for each of ${n} axes.`);
+  if (!globalThis.Array.isArray(padding)) throw new TypeError(`hk.pad.createFromTuple: Padding must be a list, but got ${describe(padding)}: give a pair of numbers or one for each of ${n} axes.`);
+  if (padding.length === 0) throw new ValueError(`hk.pad.createFromTuple: Padding must not be empty: give a pair of numbers or one for each of ${n} axes.`);
   const pairs = typeof padding[0] === 'number' ? [padding as unknown as PadPair] : (padding as readonly PadPair[]);
   if (pairs.length !== 1 && pairs.length !== n) throw new TypeError(`hk.pad.createFromTuple: Padding ${JSON.stringify(padding)} must be a pair of numbers, or a list of 1 or ${n} pairs.`);
   return pairs.length === 1 ? globalThis.Array.from({ length: n }, () => pairs[0]) : [...pairs];

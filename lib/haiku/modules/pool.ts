@@ -1,6 +1,6 @@
 /** Pooling, as functions and as modules. */
 import { lax, numpy as jnp, type Array } from '../../jax/index.js';
-import { ValueError } from '../../runtime/errors.js';
+import { TypeError, ValueError } from '../../runtime/errors.js';
 import { checkOptions } from '../../runtime/options.js';
 import { Module, module, type ModuleOptions } from '../module.js';
 
@@ -44,7 +44,15 @@ export const maxPool = (value: Array, windowShape: number | readonly number[], s
 
 /** The mean of every window, as `maxPool`; padding counts neither in the sum nor in the number of elements. */
 export const avgPool = (value: Array, windowShape: number | readonly number[], strides: number | readonly number[], padding: string, options?: PoolOptions): Array =>
-  pooled('hk.avgPool', lax.avgPool, value, windowShape, strides, padding, options);
+  pooled('hk.avgPool', average, value, windowShape, strides, padding, options);
+
+/** Integers are summed and counted in their own dtype, in which they may overflow, as JAX's are. */
+const average: Pool = (x, window, windowStrides, padding) => {
+  if (x.dtype === 'bool') throw new TypeError("hk.avgPool: expected numbers, but got bool: convert it with astype('float32').");
+  if (!/int/.test(x.dtype)) return lax.avgPool(x, window, windowStrides, padding);
+  const total = (y: Array): Array => lax.reduceWindow(y, 0, lax.add, window, { windowStrides, padding });
+  return jnp.divide(total(x), total(jnp.onesLike(x)));
+};
 
 abstract class PoolModule extends Module<(value: Array) => Array> {
   readonly windowShape: number | readonly number[];

@@ -2,7 +2,7 @@
 import { nn, numpy as jnp, tree, type Array } from '../../jax/index.js';
 import { checkOptions } from '../../runtime/options.js';
 import { Module, module, type ModuleOptions } from '../module.js';
-import { asInput } from './layout.js';
+import { asInput, checkSize } from './layout.js';
 import { Linear } from './linear.js';
 
 /**
@@ -35,7 +35,7 @@ export class VanillaRNN extends RNNCore<Array, Array, Array> {
   constructor(hiddenSize: number, options?: VanillaRNNOptions) {
     const { doubleBias = true, name } = checkOptions('hk.VanillaRNN', options, ['doubleBias', 'name']);
     super(name);
-    this.hiddenSize = hiddenSize;
+    this.hiddenSize = checkSize('hk.VanillaRNN', 'hiddenSize', hiddenSize);
     this.doubleBias = doubleBias;
   }
 

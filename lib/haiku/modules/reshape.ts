@@ -1,10 +1,11 @@
 /** Changes of shape that keep the leading axes. */
 import { dims } from '../../jax/dims.js';
 import type { Array } from '../../jax/index.js';
-import { ValueError } from '../../runtime/errors.js';
+import { TypeError, ValueError } from '../../runtime/errors.js';
 import { checkOptions } from '../../runtime/options.js';
+import { describe } from '../mappings.js';
 import { Module, module, type ModuleOptions } from '../module.js';
-import { asInput } from './layout.js';
+import { asInput, checkList } from './layout.js';
 
 export interface ReshapeOptions extends ModuleOptions {
   /** How many leading axes stay as they are; negative, how many trailing ones are reshaped. Default 1. */
@@ -28,6 +29,9 @@ export class Reshape extends Module<(inputs: Array) => Array> {
   constructor(outputShape: readonly number[], options?: ReshapeOptions) {
     const { preserveDims = 1, name } = checkOptions('hk.Reshape', options, ['preserveDims', 'name']);
     super(name);
+    const where = `hk.${new.target.name}`;
+    checkList(where, 'outputShape', outputShape);
+    if (!Number.isInteger(preserveDims)) throw new TypeError(`${where}: preserveDims must be a whole number, but got ${describe(preserveDims)}.`);
     if (preserveDims === 0) throw new ValueError('hk.Reshape: Argument preserveDims should be non-zero.');
     if (outputShape.filter((size) => size === -1).length > 1) throw new ValueError(`hk.Reshape: -1 can only occur once in \`outputShape\`, but got [${outputShape}].`);
     this.outputShape = [...outputShape];

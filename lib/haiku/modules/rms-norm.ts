@@ -4,7 +4,7 @@ import { checkOptions } from '../../runtime/options.js';
 import { Module, module, type ModuleOptions } from '../module.js';
 import { getParameter } from '../parameters.js';
 import type { Initializer } from '../types.js';
-import { checkAxes, paramShape, resolveAxes, type Axes } from './layer-norm.js';
+import { checkAxes, distinctAxes, paramShape, resolveAxes, type Axes } from './layer-norm.js';
 import { asInput, checkInit } from './layout.js';
 
 export interface RMSNormOptions extends ModuleOptions {
@@ -46,7 +46,7 @@ export class RMSNorm extends Module<(inputs: Array) => Array> {
   override call(inputs: Array): Array {
     const where = 'hk.RMSNorm';
     const x = asInput('hk.RMSNorm', 'inputs', inputs);
-    const axis = resolveAxes(where, this.axis, x.ndim);
+    const axis = distinctAxes(where, this.axis, x.ndim);
     const shape = paramShape(x, resolveAxes(where, this.paramAxis, x.ndim));
     const scaled = this.createScale ? x.mul(getParameter('scale', shape, { dtype: x.dtype, init: this.scaleInit })) : x;
     return scaled.mul(lax.rsqrt(jnp.mean(jnp.square(x), { axis, keepdims: true }).add(this.eps)));

@@ -1,5 +1,6 @@
 import { nn, type Array } from '../../jax/index.js';
 import { TypeError, ValueError } from '../../runtime/errors.js';
+import { checkFunction } from '../../jax/autodiff.js';
 import { checkOptions } from '../../runtime/options.js';
 import { dropout } from '../dropout.js';
 import { describe } from '../mappings.js';
@@ -56,6 +57,7 @@ export class MLP extends Module<(inputs: Array, options?: MLPCallOptions) => Arr
     this.withBias = withBias;
     this.wInit = wInit;
     this.bInit = bInit;
+    checkFunction(activation, 'hk.nets.MLP: activation');
     this.activation = activation;
     this.activateFinal = activateFinal;
     if (typeof (outputSizes as { [Symbol.iterator]?: unknown } | undefined)?.[Symbol.iterator] !== 'function') throw new TypeError(`hk.nets.MLP: outputSizes must be a list of whole numbers, but got ${describe(outputSizes)}.`);
@@ -66,8 +68,9 @@ export class MLP extends Module<(inputs: Array, options?: MLPCallOptions) => Arr
 
   override call(inputs: Array, options?: MLPCallOptions): Array {
     const { dropoutRate, rng } = checkOptions('hk.nets.MLP.call', options, ['dropoutRate', 'rng']);
-    if (dropoutRate !== undefined && !rng) throw new ValueError('hk.nets.MLP: When using dropout an rng key must be passed: { dropoutRate, rng: hk.nextRngKey() }.');
-    if (dropoutRate === undefined && rng) throw new ValueError('hk.nets.MLP: RNG should only be passed when using dropout: give a dropoutRate, or no rng.');
+    const drops = dropoutRate !== undefined && dropoutRate !== null;
+    if (drops && !rng) throw new ValueError('hk.nets.MLP: When using dropout an rng key must be passed: { dropoutRate, rng: hk.nextRngKey() }.');
+    if (!drops && rng) throw new ValueError('hk.nets.MLP: RNG should only be passed when using dropout: give a dropoutRate, or no rng.');
     const keys = rng && new PRNGSequence(rng);
     let out = inputs;
     this.layers.forEach((layer, i) => {
@@ -85,7 +88,8 @@ export class MLP extends Module<(inputs: Array, options?: MLPCallOptions) => Arr
    * @throws ValueError before the first call, when the input sizes are not known yet.
    */
   reverse(options?: { activateFinal?: boolean } & ModuleOptions): MLP {
-    const { activateFinal = this.activateFinal, name = `${this.name}_reversed` } = checkOptions('hk.nets.MLP.reverse', options, ['activateFinal', 'name']);
+    const given = checkOptions('hk.nets.MLP.reverse', options, ['activateFinal', 'name']);
+    const [activateFinal, name] = [given.activateFinal ?? this.activateFinal, given.name ?? `${this.name}_reversed`];
     const sizes = this.layers.map((layer) => layer.inputSize).reverse();
     if (sizes.includes(undefined)) throw new ValueError('hk.nets.MLP: You cannot reverse an MLP until it has been called.');
     const { wInit, bInit, withBias, activation } = this;

@@ -5,7 +5,7 @@ import { ValueError } from '../../runtime/errors.js';
 import { checkOptions } from '../../runtime/options.js';
 import { VarianceScaling } from '../initializers.js';
 import { Module, module, type ModuleOptions } from '../module.js';
-import { asInput, checkIsTraining } from '../modules/layout.js';
+import { asInput, checkIsTraining, checkNumber } from '../modules/layout.js';
 import { ExponentialMovingAverage } from '../modules/moving-averages.js';
 import { getParameter, getState, setState } from '../parameters.js';
 
@@ -84,7 +84,7 @@ export class VectorQuantizer extends Module<(inputs: Array, isTraining: boolean)
     super(name);
     this.embeddingDim = embeddingDim;
     this.numEmbeddings = numEmbeddings;
-    this.commitmentCost = commitmentCost;
+    this.commitmentCost = checkNumber('hk.nets.VectorQuantizer', 'commitmentCost', commitmentCost);
     this.dtype = dtype;
     this.crossReplicaAxis = crossReplicaAxis;
   }
@@ -138,7 +138,7 @@ export class VectorQuantizerEMA extends Module<(inputs: Array, isTraining: boole
     if (!(decay >= 0 && decay <= 1)) throw new ValueError(`${where}: decay must be in range [0, 1], but got ${decay}.`);
     this.embeddingDim = embeddingDim;
     this.numEmbeddings = numEmbeddings;
-    this.commitmentCost = commitmentCost;
+    this.commitmentCost = checkNumber(where, 'commitmentCost', commitmentCost);
     this.decay = decay;
     this.epsilon = epsilon;
     this.dtype = dtype;

@@ -26,9 +26,17 @@ describe('hk.Conv and its kin', () => {
   it('takes the names of paddings in small letters, and no channels, as Haiku does', () => inInit(() => {
     const x = jnp.ones([1, 5, 5, 1]);
     for (const Conv of [hk.Conv2D, hk.Conv2DTranspose, hk.DepthwiseConv2D]) {
-      for (const padding of ['SAME', 'VALID']) expect(new Conv(2, 3, { padding: padding.toLowerCase() })(x).shape).to.deep.equal(new Conv(2, 3, { padding })(x).shape);
+      const plain = Conv === hk.Conv2DTranspose ? hk.Conv2D : Conv;
+      for (const padding of ['SAME', 'VALID']) expect(new Conv(2, 3, { padding: padding.toLowerCase() })(x).shape).to.deep.equal(new plain(2, 3, { padding })(x).shape);
       expect(new Conv(0, 3)(x).shape).to.deep.equal([1, 5, 5, 0]);
     }
+  }));
+  it("takes 'same' in small letters for a plain convolution's where it is transposed, as Haiku does", () => inInit(() => {
+    const row = jnp.arange(3).astype('float32').reshape([1, 3, 1]);
+    const out = (padding: string): number[] => numbers(new hk.Conv1DTranspose(1, 2, { padding, wInit: (shape) => jnp.arange(2).astype('float32').add(1).reshape(shape) })(row));
+    // What dm-haiku 0.0.17 gives.
+    expect(out('SAME')).to.deep.equal([0, 2, 5]);
+    expect(out('same')).to.deep.equal([2, 5, 2]);
   }));
   it('may have an open batch size', () => {
     const f = hk.transform((x: Array) => new hk.Flatten()(hk.avgPool(new hk.Conv2D(2, 3, { stride: 2 })(x), 2, 1, 'SAME')));

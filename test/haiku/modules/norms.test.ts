@@ -45,6 +45,22 @@ describe('norms within an example', () => {
     refused(() => group(jnp.ones([2, 2, 3])), 'ValueError', /rank of the inputs cannot change between calls: it was 2, and is 3/);
     expect(group(jnp.ones([5, 3])).shape).to.deep.equal([5, 3]);
   }));
+  it('average over negative axes of groups as Haiku does, after the channels are split', () => inInit(() => {
+    const wave = jnp.sin(jnp.arange(96).astype('float32').reshape([2, 3, 4, 4]).mul(0.7));
+    const first = (axis: hk.Axes, dataFormat: string): number[] => {
+      const y = dataFormat === 'channels_first' ? jnp.transpose(wave, [0, 3, 1, 2]) : wave;
+      return numbers(new hk.GroupNorm(2, { axis, dataFormat, createScale: false, createOffset: false })(y)).slice(0, 3);
+    };
+    // What dm-haiku 0.0.17 gives.
+    const rows: [hk.Axes, string, number[]][] = [
+      [-3, 'channels_last', [-0.2588, 1.3237, 1.1776]],
+      [[1, -2], 'channels_last', [0.3279, 0.8737, 1.7865]],
+      [[-1, -2], 'channels_last', [-1.6399, 0.0553, 0.9532]],
+      [-2, 'channels_first', [-0.2588, 0.3624, -1.4295]],
+      [[-1, -2], 'channels_first', [-0.081, 0.3587, -0.9097]],
+    ];
+    for (const [axis, format, expected] of rows) first(axis, format).forEach((v, i) => expect(v, `${String(axis)} ${format}`).to.be.closeTo(expected[i], 1e-4));
+  }));
   it('take ranges of axes as Python does', () => inInit(() => {
     const y = jnp.arange(24).reshape([2, 3, 4]).astype('float32');
     const norm = (axis: hk.Axes): number[] => numbers(new hk.LayerNorm(axis, false, false)(y));

@@ -60,3 +60,36 @@ describe('hk.nets', () => {
     inInit(() => expect(new hk.nets.ResNet.BlockV2(4, 2, true, {}, false)(jnp.ones([1, 4, 4, 2]), true, false).shape).to.deep.equal([1, 2, 2, 4]));
   });
 });
+
+describe('what JavaScript and Python write differently', () => {
+  it('takes null for an option that was left out, as Python takes None', () => inInit(() => {
+    const none = null as never;
+    const x = jnp.ones([2, 3]);
+    expect(numbers(new hk.Linear(1, { wInit: jnp.ones, bInit: none })(x))).to.deep.equal([3, 3]);
+    expect(new hk.Bias({ outputSize: none, biasDims: none, bInit: none })(x).shape).to.deep.equal([2, 3]);
+    expect(new hk.GRU(2, { wIInit: none, wHInit: none, bInit: none })(x, jnp.zeros([2, 2]))[0].shape).to.deep.equal([2, 2]);
+    expect(new hk.BatchNorm(true, true, 0.9, { axis: none, crossReplicaAxis: none, crossReplicaAxisIndexGroups: none })(x, true).shape).to.deep.equal([2, 3]);
+    expect(new hk.Embed({ vocabSize: 2, embedDim: 1 })([0, 1], { lookupStyle: none }).shape).to.deep.equal([2, 1]);
+    expect(hk.getParameter('p', [2], { dtype: none, init: jnp.ones }).dtype).to.equal('float32');
+    expect(hk.vmap((y: Array) => y, { splitRng: false, axisName: none, axisSize: none })(x).shape).to.deep.equal([2, 3]);
+    const mlp = new hk.nets.MLP([3, 2], { activateFinal: true });
+    mlp(x, { dropoutRate: none, rng: none });
+    expect(mlp.reverse({ activateFinal: none, name: none })).to.include({ activateFinal: true, name: 'mlp_reversed' });
+  }));
+  it('takes whole numbers for ids', () => inInit(() => {
+    const embed = new hk.Embed({ embeddingMatrix: jnp.arange(3).astype('float32').reshape([3, 1]) });
+    expect(numbers(embed(2))).to.deep.equal([2]);
+    expect(embed([[1, 2]] as never).shape).to.deep.equal([1, 2, 1]);
+  }));
+});
+
+describe('hk.avgPool', () => {
+  it('sums integers in their own dtype, as JAX does', () => {
+    const x = jnp.arange(12).mul(20).reshape([1, 6, 2]);
+    // What dm-haiku 0.0.17 gives for a window of 3 and strides of 2.
+    expect(numbers(hk.avgPool(x.astype('int32'), 3, 2, 'SAME'))).to.deep.equal([40, 60, 120, 140, 180, 200]);
+    const wrapped = hk.avgPool(x.astype('uint8'), 3, 2, 'VALID');
+    expect(wrapped.dtype).to.equal('float32');
+    numbers(wrapped).forEach((v, i) => expect(v).to.be.closeTo([40, 60, 104 / 3, 164 / 3][i], 1e-4));
+  });
+});
