@@ -49,9 +49,9 @@ const plain = <T>(store: Store<T>): MutableStructure<T> => fromStore(store, (val
  * ```
  * @throws AssertionError for an index outside [0, n); ValueError for a pattern that matches nothing, and where no group has an entry.
  */
-export function partitionN<T>(fn: (module: string, name: string, value: T) => number, structure: Structure<T>, n: number): MutableStructure<T>[];
+export function partitionN<T>(fn: (module: string, name: string, value: T) => number | boolean, structure: Structure<T>, n: number): MutableStructure<T>[];
 export function partitionN<T, L extends string>(groups: Readonly<Record<L, Selection<T>>>, structure: Structure<T>): Record<L, MutableStructure<T>>;
-export function partitionN<T>(by: ((module: string, name: string, value: T) => number) | Readonly<Record<string, Selection<T>>>, structure: Structure<T>, n = 0): MutableStructure<T>[] | Record<string, MutableStructure<T>> {
+export function partitionN<T>(by: ((module: string, name: string, value: T) => number | boolean) | Readonly<Record<string, Selection<T>>>, structure: Structure<T>, n = 0): MutableStructure<T>[] | Record<string, MutableStructure<T>> {
   if (typeof by !== 'function') {
     const labels = Object.keys(by);
     const entries = [...traverse(structure)];
@@ -61,7 +61,8 @@ export function partitionN<T>(by: ((module: string, name: string, value: T) => n
   }
   const parts = Array.from({ length: n }, (): Store<T> => new Map());
   for (const [module, name, value] of traverse(structure)) {
-    const part = by(module, name, value);
+    const given: unknown = by(module, name, value);
+    const part = typeof given === 'boolean' ? Number(given) : given; // A predicate gives the second part what it means, as in Python.
     if (typeof part !== 'number') throw new TypeError(`hk.dataStructures.partitionN: the function must give numbers, but gave ${describe(part)} for '${module}', '${name}'.`);
     if (!Number.isInteger(part) || part < 0 || part >= n) throw new AssertionError(`hk.dataStructures.partitionN: ${part} must be in range [0, ${n}), but that is what the function gave for '${module}', '${name}'.`);
     setInStore(parts[part], module, name, value);

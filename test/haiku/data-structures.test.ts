@@ -28,6 +28,7 @@ describe('hk.dataStructures', () => {
   it('partitionN splits in n, and checks the index', () => {
     const parts = ds.partitionN((_module, name) => (name === 'w' ? 0 : name === 'b' ? 1 : 2), scalars, 3);
     expect(parts.map(order)).to.deep.equal([['a_mod w'], ['a_mod b'], ['b_mod a', 'b_mod z', '~ top']]);
+    expect(ds.partitionN((_module, name) => name === 'w', scalars, 2).map(order)).to.deep.equal([['a_mod b', 'b_mod a', 'b_mod z', '~ top'], ['a_mod w']]);
     for (const index of [2, -1, 0.5]) refused(() => ds.partitionN(() => index, scalars, 2), 'AssertionError', /must be in range \[0, 2\)/);
   });
 
