@@ -98,8 +98,8 @@ function computeFans(shape: readonly number[], fanInAxes: readonly number[] | un
   if (shape.length === 1) return [shape[0], shape[0]];
   if (shape.length === 2) return [shape[0], shape[1]];
   if (fanInAxes) {
-    const axes = fanInAxes.map((axis) => (axis < 0 ? axis + shape.length : axis));
-    return [product(axes.map((axis) => shape[axis])), product(shape.filter((_, axis) => !axes.includes(axis)))];
+    // As in Haiku, a negative axis counts for the fan-in, and stays in the fan-out.
+    return [product(fanInAxes.map((axis) => shape.at(axis)!)), product(shape.filter((_, axis) => !fanInAxes.includes(axis)))];
   }
   // A convolution's kernel: […space, in, out].
   const receptive = product(shape.slice(0, -2));
@@ -217,6 +217,7 @@ export class Identity extends Callable<Initializer> {
   override call(shape: readonly number[], dtype: DType): Array {
     if (shape.length < 2) throw new ValueError(`Identity initializer requires at least a 2D shape, but got [${shape}].`);
     const eye = jnp.eye(shape.at(-2)!, { m: shape.at(-1)!, dtype });
-    return jnp.broadcastTo(eye, shape).mul(asDType(this.gain, dtype));
+    // A number too: it may be a fraction where integers are asked for.
+    return jnp.broadcastTo(eye, shape).mul(jnp.asarray(this.gain).astype(dtype));
   }
 }

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import * as hk from '../../lib/index.js';
 import { numpy as jnp, random, type Array } from '../../lib/jax/index.js';
-import { inInit, refused } from './helpers.js';
+import { inInit, numbers, refused } from './helpers.js';
 
 const { initializers } = hk;
 const key = new hk.PRNGSequence(5).next();
@@ -67,6 +67,18 @@ describe('hk.initializers', () => {
   it('Identity repeats over the leading axes', () => {
     expect(make(new initializers.Identity({ gain: 2 }), [2, 3]).tolist()).to.deep.equal([[2, 0, 0], [0, 2, 0]]);
     expect(make(new initializers.Identity(), [2, 2, 2]).tolist()).to.deep.equal([[[1, 0], [0, 1]], [[1, 0], [0, 1]]]);
+  });
+  it('leave negative axes of the fan-in in the fan-out, as Haiku does', () => {
+    const limit = (fanInAxes: number[]): number => {
+      const w = make(new initializers.VarianceScaling({ mode: 'fan_out', distribution: 'uniform', fanInAxes }), [30, 20, 2]);
+      return Math.max(...numbers(w).map(Math.abs));
+    };
+    expect(limit([0, 1])).to.be.closeTo(Math.sqrt(3 / 2), 0.01);
+    expect(limit([0, -2])).to.be.closeTo(Math.sqrt(3 / 40), 0.001);
+  });
+  it('make an identity of any type', () => {
+    expect(make(new initializers.Identity(), [2, 2], 'bool')).to.include({ dtype: 'bool' });
+    expect(numbers(make(new initializers.Identity({ gain: 2.5 }), [2, 2], 'int32'))).to.deep.equal([2, 0, 0, 2]);
   });
   it('refuse what they cannot do', () => {
     refused(() => new initializers.VarianceScaling({ scale: -1 }), 'ValueError', /`scale` must be a positive float/);
