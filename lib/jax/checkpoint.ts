@@ -62,9 +62,10 @@ const checkpointP: Primitive<CheckpointParams> = {
  * A function that computes the same and keeps only its inputs for the gradient: less memory for a second run forward. As
  * `jax.checkpoint` (`jax.remat`) with its default policy, which saves nothing.
  */
-export function checkpoint<F extends Fn>(f: F, options: { preventCse?: boolean; staticArgnums?: readonly number[] } = {}): F {
+export function checkpoint<F extends Fn>(f: F, options: { preventCse?: boolean; staticArgnums?: number | readonly number[] } = {}): F {
   checkFunction(f, 'checkpoint');
-  const { staticArgnums = [] } = checkOptions('checkpoint', options, ['preventCse', 'staticArgnums']);
+  const { staticArgnums: given = [] } = checkOptions('checkpoint', options, ['preventCse', 'staticArgnums']);
+  const staticArgnums = typeof given === 'number' ? [given] : given;
   return ((...args: any[]) => {
     const flat = flattenArgs(args.map((a, i) => (staticArgnums.includes(i) ? null : a)), 'checkpoint');
     const { closed, out } = traceFlat((...xs) => f(...xs.map((x, i) => (staticArgnums.includes(i) ? args[i] : x))), flat, 'checkpoint');

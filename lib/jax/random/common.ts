@@ -82,9 +82,13 @@ export function uniformIn(keys: NDArray, shape: Shape, dtype: DType, low: NDArra
 /** Uniform in [low, 1). */
 export const uniformFrom = (keys: NDArray, shape: Shape, dtype: DType, low = 0): NDArray => uniformIn(keys, shape, dtype, constant(low, dtype), constant(1, dtype));
 
+/** The smallest positive numbers. */
+const SMALLEST: Partial<Record<DType, number>> = { float64: Number.MIN_VALUE, float32: 2 ** -149, float16: 2 ** -24, bfloat16: 2 ** -133 };
+
 /** The number next to `x` towards `to`, both of `dtype`. */
 export function nextAfter(x: number, to: number, dtype: DType): number {
   if (x === to) return x;
+  if (x === 0) return Math.sign(to) * SMALLEST[dtype]!;
   const step = (data: { [i: number]: number | bigint }, up: boolean) => { data[0] = typeof data[0] === 'bigint' ? data[0] + (up ? 1n : -1n) : (data[0] as number) + (up ? 1 : -1); };
   if (dtype === 'float64') { const f = new Float64Array([x]); step(new BigInt64Array(f.buffer), x < to === x > 0); return f[0]; }
   if (dtype === 'float32') { const f = new Float32Array([x]); step(new Int32Array(f.buffer), x < to === x > 0); return f[0]; }

@@ -1,6 +1,7 @@
 /** Corners where hokku once differed from JAX 0.10.2; the numbers are JAX's. */
 import { expect } from 'chai';
-import { grad, jit, jvp, lax, nn, numpy as jnp, ops, random, type Array } from '../../../lib/jax/index.js';
+import { checkpoint, grad, jit, jvp, lax, nn, numpy as jnp, ops, random, type Array } from '../../../lib/jax/index.js';
+import { expectClose } from '../helpers.js';
 
 const f32 = (...values: number[]): Array => jnp.array(values, { dtype: 'float32' });
 const int = (...values: number[]): Array => jnp.array(values, { dtype: 'int32' });
@@ -95,5 +96,16 @@ describe('JAX in its corners', () => {
       const [value, tangent, aux] = jvp((x: Array) => [x.mul(2), x], [f32(3)], [f32(1)], { hasAux: true });
       expect([value, tangent, aux].map((x: Array) => x.tolist())).to.deep.equal([[6], [2], [3]]);
     });
+  });
+
+  it('truncated normals may begin or end at 0, as in JAX', () => {
+    const key = random.PRNGKey(0);
+    expectClose(random.truncatedNormal(key, 0, 2, [4]) as Array, jnp.array([1.6673131, 1.8387917, 0.40860736, 0.5937848]), 1e-6);
+    expectClose(random.truncatedNormal(key, -1, 0, [3]) as Array, jnp.array([-0.04479236, -0.0183286, -0.6065307]), 1e-6);
+  });
+
+  it('checkpoint takes one static argument as a number', () => {
+    const f = checkpoint((x: Array, n: number) => x.mul(n), { staticArgnums: 1 });
+    expect(f(jnp.array(3), 2).item()).to.equal(6);
   });
 });
