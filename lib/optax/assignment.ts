@@ -69,5 +69,13 @@ export function baseHungarianAlgorithm(costMatrix: Array): [rows: Array, columns
   return [jnp.arange(n), columnOf];
 }
 
-/** The same, by Optax's other name; pairs of equal total cost may differ from Optax's. As `optax.assignment.hungarian_algorithm`. */
-export const hungarianAlgorithm = baseHungarianAlgorithm;
+/**
+ * The same pairs in the order of `optax.assignment.hungarian_algorithm`: by columns where the matrix is square, and otherwise
+ * backwards along the shorter side. Pairs of equal total cost may differ from Optax's.
+ */
+export function hungarianAlgorithm(costMatrix: Array): [rows: Array, columns: Array] {
+  const [rows, columns] = baseHungarianAlgorithm(costMatrix);
+  const [n, m] = costMatrix.shape as [number, number];
+  const order = n === m ? jnp.argsort(columns) : jnp.flip(jnp.argsort(n < m ? rows : columns));
+  return [jnp.take(rows, order), jnp.take(columns, order)];
+}

@@ -16,7 +16,8 @@ const LARGEST: Partial<Record<DType, number | bigint>> = {
  * @example
  * optax.safeIncrement(jnp.asarray(3, { dtype: 'int32' })).item(); // 4
  */
-export function safeIncrement(count: Array): Array {
+export function safeIncrement(given: Scalar): Array {
+  const count = jnp.asarray(given);
   // A float stops growing by itself.
   if (isFloat(count.dtype)) return jnp.add(count, 1);
   const largest = LARGEST[count.dtype];

@@ -1,5 +1,6 @@
 /** Nearest points of convex sets, after `optax.projections`. A tree is projected as one vector. */
 import { customJvp, nn, numpy as jnp, tree, type Array } from '../jax/index.js';
+import { checkOptions } from '../runtime/options.js';
 import type { Params, Scalar } from './base.js';
 import { treeAddScale, treeFullLike, treeMul, treeNorm, treeScale, treeVdot, treeWhere } from './tree/math.js';
 import { ravelTree, unravelLike } from './transforms/constraining.js';
@@ -18,8 +19,16 @@ export function projectionBox<P>(x: P, lower: Params | Scalar, upper: Params | S
   const like = (bound: Params | Scalar) => (isTree(bound) || isTree(x) === false ? bound : tree.map(() => bound, x));
   return isTree(x) ? tree.map((a: Array, l: Scalar, u: Scalar) => jnp.clip(a, l, u), x, like(lower), like(upper)) : jnp.clip(x as never, lower, upper) as never;
 }
+
+/** How large the set is that is projected onto. */
+export interface ProjectionOptions {
+  /** Its side, sum or radius (1). */
+  scale?: Scalar;
+}
+const scaleOf = (name: string, options: ProjectionOptions | undefined): Scalar => checkOptions(`optax.projections.${name}`, options, ['scale']).scale ?? 1;
+
 /** Every number in [0, scale] (1). As `optax.projections.projection_hypercube`. */
-export const projectionHypercube = <P>(x: P, scale: Scalar = 1): P => projectionBox(x, 0, scale);
+export const projectionHypercube = <P>(x: P, options?: ProjectionOptions): P => projectionBox(x, 0, scaleOf('projectionHypercube', options));
 
 /** By sorting; its derivative is that of the projection on the face where the point lies. */
 const ontoSimplex = (values: Array): Array => {
@@ -41,27 +50,36 @@ unitSimplex.defjvp((...given: any[]) => {
   return [out, support.mul(tangent).sub(jnp.sum(support.mul(tangent)).div(jnp.sum(support)).mul(support))];
 });
 
+const ontoScaledSimplex = <P>(x: P, scale: Scalar): P => unravelLike(x, jnp.multiply(scale, unitSimplex(ravelTree(x).div(scale)) as Array)) as P;
+const ontoL1Sphere = <P>(x: P, scale: Scalar): P => treeMul(tree.map(jnp.sign, x), ontoScaledSimplex(tree.map(jnp.abs, x), scale));
+
 /**
  * The nearest point whose numbers are not negative and sum to `scale` (1). As `optax.projections.projection_simplex`.
  *
  * @example
- * const weights = optax.projections.projectionSimplex(jnp.array([0.5, 2, -1]));
+ * const weights = optax.projections.projectionSimplex(jnp.array([0.5, 2, -1]), { scale: 2 });
  */
-export const projectionSimplex = <P>(x: P, scale: Scalar = 1): P =>
-  unravelLike(x, jnp.multiply(scale, unitSimplex(ravelTree(x).div(scale)) as Array)) as P;
+export const projectionSimplex = <P>(x: P, options?: ProjectionOptions): P => ontoScaledSimplex(x, scaleOf('projectionSimplex', options));
 
 /** The nearest point of l1 norm `scale` (1). As `optax.projections.projection_l1_sphere`. */
-export const projectionL1Sphere = <P>(x: P, scale: Scalar = 1): P => treeMul(tree.map(jnp.sign, x), projectionSimplex(tree.map(jnp.abs, x), scale));
+export const projectionL1Sphere = <P>(x: P, options?: ProjectionOptions): P => ontoL1Sphere(x, scaleOf('projectionL1Sphere', options));
 /** The nearest point of l1 norm at most `scale` (1). As `optax.projections.projection_l1_ball`. */
-export const projectionL1Ball = <P>(x: P, scale: Scalar = 1): P => treeWhere(treeNorm(x, { ord: 1 }).le(scale), x, projectionL1Sphere(x, scale));
+export function projectionL1Ball<P>(x: P, options?: ProjectionOptions): P {
+  const scale = scaleOf('projectionL1Ball', options);
+  return treeWhere(treeNorm(x, { ord: 1 }).le(scale), x, ontoL1Sphere(x, scale));
+}
 /** The nearest point of l2 norm `scale` (1). As `optax.projections.projection_l2_sphere`. */
-export const projectionL2Sphere = <P>(x: P, scale: Scalar = 1): P => treeScale(jnp.divide(scale, treeNorm(x)), x);
+export const projectionL2Sphere = <P>(x: P, options?: ProjectionOptions): P => treeScale(jnp.divide(scaleOf('projectionL2Sphere', options), treeNorm(x)), x);
 /** The nearest point of l2 norm at most `scale` (1). As `optax.projections.projection_l2_ball`. */
-export const projectionL2Ball = <P>(x: P, scale: Scalar = 1): P =>
-  treeScale(jnp.divide(scale, jnp.sqrt(jnp.maximum(treeNorm(x, { squared: true }), jnp.square(scale)))), x);
+export function projectionL2Ball<P>(x: P, options?: ProjectionOptions): P {
+  const scale = scaleOf('projectionL2Ball', options);
+  return treeScale(jnp.divide(scale, jnp.sqrt(jnp.maximum(treeNorm(x, { squared: true }), jnp.square(scale)))), x);
+}
 /** Every number in [-scale, scale] (1). As `optax.projections.projection_linf_ball`. */
-export const projectionLinfBall = <P>(x: P, scale: Scalar = 1): P =>
-  projectionBox(x, treeFullLike(x, typeof scale === 'number' ? -scale : jnp.negative(scale)), treeFullLike(x, scale));
+export function projectionLinfBall<P>(x: P, options?: ProjectionOptions): P {
+  const scale = scaleOf('projectionLinfBall', options);
+  return projectionBox(x, treeFullLike(x, typeof scale === 'number' ? -scale : jnp.negative(scale)), treeFullLike(x, scale));
+}
 
 /** The point of the line through 0 and `a` that is nearest to `x`. As `optax.projections.projection_vector`. */
 export const projectionVector = <P>(x: P, a: P): P => treeScale(treeVdot(x, a).div(treeVdot(a, a)), a);

@@ -11,7 +11,7 @@ const sum = (xs: number[]) => xs.reduce((a, b) => a + b, 0);
 describe('projections', () => {
   it('on the simplex: not negative, of the sum asked for, and no point of it is nearer (property)', () => {
     fc.assert(fc.property(vector, fc.integer({ min: 1, max: 5 }), (xs, scale) => {
-      const p = numbers(optax.projections.projectionSimplex(jnp.array(xs), scale));
+      const p = numbers(optax.projections.projectionSimplex(jnp.array(xs), { scale }));
       expect(sum(p)).to.be.closeTo(scale, 1e-4);
       expect(Math.min(...p)).to.be.at.least(0);
       const distance = (q: number[]) => sum(q.map((v, i) => (v - xs[i]!) ** 2));
@@ -24,12 +24,12 @@ describe('projections', () => {
   it('on balls, spheres, boxes and planes', () => {
     const t = { a: jnp.array([3, 0]), b: jnp.array([-4]) };
     const { projections: p } = optax;
-    expectClose(p.projectionL2Ball(t, 10), [3, 0, -4]);
-    expectClose(p.projectionL2Ball(t, 1), [0.6, 0, -0.8]);
-    expectClose(p.projectionL2Sphere(t, 10), [6, 0, -8]);
-    expectClose(p.projectionL1Ball(t, 3), [1, 0, -2]);
-    expectClose(p.projectionL1Ball(t, 7), [3, 0, -4]);
-    expectClose(p.projectionLinfBall(t, 2), [2, 0, -2]);
+    expectClose(p.projectionL2Ball(t, { scale: 10 }), [3, 0, -4]);
+    expectClose(p.projectionL2Ball(t, { scale: 1 }), [0.6, 0, -0.8]);
+    expectClose(p.projectionL2Sphere(t, { scale: 10 }), [6, 0, -8]);
+    expectClose(p.projectionL1Ball(t, { scale: 3 }), [1, 0, -2]);
+    expectClose(p.projectionL1Ball(t, { scale: 7 }), [3, 0, -4]);
+    expectClose(p.projectionLinfBall(t, { scale: 2 }), [2, 0, -2]);
     expectClose(p.projectionNonNegative(t), [3, 0, 0]);
     expectClose(p.projectionHypercube(t), [1, 0, 0]);
     expectClose(p.projectionHyperplane(jnp.array([1, 2]), jnp.array([3, 4]), 5), [7 / 25, 26 / 25]);

@@ -1,23 +1,24 @@
 /** Losses for classes, after `optax.losses._classification`. Each gives one value an example; take `jnp.mean` of them. */
 import { customJvp, nn, numpy as jnp, vmap, type Array } from '../../jax/index.js';
 import { isFloat, isInteger } from '../../jax/dtypes.js';
-import { ShapeError } from '../../runtime/errors.js';
+import { ShapeError, ValueError } from '../../runtime/errors.js';
 import { checkOptions } from '../../runtime/options.js';
 import type { Scalar } from '../base.js';
 import { projectionSimplex } from '../projections.js';
 import { expectDType, expectSameShape, type AxisOptions } from './common.js';
 
 export interface SoftmaxCrossEntropyOptions {
-  /** The axis of the classes (-1), or several that together count the classes. */
-  axis?: number | readonly number[];
+  /** The axis of the classes (-1), or several that together count the classes; null for all. */
+  axis?: number | readonly number[] | null;
   /** Which classes take part: true for those that do. */
   where?: Array | null;
 }
 
-const axesOf = (axis: number | readonly number[], ndim: number): number[] => [axis].flat().map((a) => (a < 0 ? a + ndim : a));
+type Axis = number | readonly number[] | null;
+const axesOf = (axis: Axis, ndim: number): number[] => (axis === null ? globalThis.Array.from({ length: ndim }, (_, i) => i) : [axis].flat()).map((a) => (a < 0 ? a + ndim : a));
 
 /** Logits with the classes in one last axis, whatever axes they were in. */
-function classesLast(x: Array, axis: number | readonly number[]): Array {
+function classesLast(x: Array, axis: Axis): Array {
   const axes = axesOf(axis, x.ndim);
   if (axes.length === 1 && axes[0] === x.ndim - 1) return x;
   const batch = x.shape.map((_, i) => i).filter((i) => !axes.includes(i));
@@ -64,6 +65,7 @@ export function softmaxCrossEntropyWithIntegerLabels(logits: Array, labels: Arra
   const { axis = -1, where } = checkOptions(name, options, ['axis', 'where']);
   expectDType(name, 'logits', logits, isFloat, 'floating point');
   expectDType(name, 'labels', labels, isInteger, 'integers');
+  if (axis === null) throw new ValueError(`${name}: axis must be a number or several, but got null.`);
   const x = classesLast(logits, axis);
   const ofLabel = (values: Array) => jnp.squeeze(jnp.takeAlongAxis(values, jnp.expandDims(labels, -1), { axis: -1 }), { axis: -1 });
   const mask = maskLike(logits, { axis, where });
@@ -164,7 +166,7 @@ const scoreOf = (scores: Array, oneHot: Array): Array => jnp.sum(scores.mul(oneH
  * const loss = optax.losses.multiclassHingeLoss(logits, labels);
  */
 export function multiclassHingeLoss(scores: Array, labels: Array): Array {
-  const oneHot = nn.oneHot(labels, scores.shape.at(-1)!, { dtype: scores.dtype });
+  const oneHot = nn.oneHot(labels, scores.shape.at(-1)!);
   return jnp.max(scores.add(1).sub(oneHot), { axis: -1 }).sub(scoreOf(scores, oneHot));
 }
 /**
@@ -175,7 +177,7 @@ export function multiclassHingeLoss(scores: Array, labels: Array): Array {
  * const loss = optax.losses.multiclassPerceptronLoss(logits, labels);
  */
 export const multiclassPerceptronLoss = (scores: Array, labels: Array): Array =>
-  jnp.max(scores, { axis: -1 }).sub(scoreOf(scores, nn.oneHot(labels, scores.shape.at(-1)!, { dtype: scores.dtype })));
+  jnp.max(scores, { axis: -1 }).sub(scoreOf(scores, nn.oneHot(labels, scores.shape.at(-1)!)));
 
 /**
  * The sparsemax loss of several classes: labels are class numbers. As `optax.multiclass_sparsemax_loss`. Martins and

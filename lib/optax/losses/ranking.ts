@@ -53,6 +53,7 @@ export function rankingSoftmaxLoss(logits: Array, labels: Array, options?: Ranki
 export function ntxent(embeddings: Array, labels: Array, options?: { temperature?: Scalar }): Array {
   const { temperature = 0.07 } = checkOptions('optax.ntxent', options, ['temperature']);
   expectDType('optax.ntxent', 'embeddings', embeddings, isFloat, 'floating point');
+  if (embeddings.ndim < 2) throw new ShapeError(`optax.ntxent: embeddings [n, features] were expected, but got [${embeddings.shape}].`);
   if (labels.shape[0] !== embeddings.shape[0]) throw new ShapeError(`optax.ntxent: labels and embeddings must have one leading size, but have ${labels.shape[0]} and ${embeddings.shape[0]}.`);
   const n = embeddings.shape[0]!;
   const epsilon = { float64: 2 ** -52, float16: 2 ** -10, bfloat16: 2 ** -7 }[embeddings.dtype as string] ?? 2 ** -23;

@@ -1,6 +1,7 @@
 /** Losses for numbers, after `optax.losses._regression`. */
 import { numpy as jnp, type Array } from '../../jax/index.js';
 import { isFloat } from '../../jax/dtypes.js';
+import { ShapeError } from '../../runtime/errors.js';
 import { checkOptions } from '../../runtime/options.js';
 import type { Scalar } from '../base.js';
 import { expectDType, expectSameShape, type AxisOptions } from './common.js';
@@ -9,6 +10,12 @@ const errorsOf = (where: string, predictions: Array, targets: Array | null | und
   expectDType(where, 'predictions', predictions, isFloat, 'floating point');
   return targets === undefined || targets === null ? predictions : predictions.sub(targets);
 };
+
+const sizeAlong = (x: Array, axis: number | readonly number[] | null): number => (axis === null ? x.shape : [axis].flat().map((a) => {
+  const n = x.shape.at(a);
+  if (n === undefined) throw new ShapeError(`optax.smoothLabels: axis ${a} is out of range for labels of rank ${x.ndim}.`);
+  return n;
+})).reduce((product, n) => product * (n as number), 1);
 
 /**
  * (predictions - targets)². As `optax.squared_error`.
@@ -90,6 +97,6 @@ export const cosineDistance = (predictions: Array, targets: Array, options?: Cos
 export function smoothLabels(labels: Array, alpha: Scalar, options?: AxisOptions): Array {
   const { axis = -1, where } = checkOptions('optax.smoothLabels', options, ['axis', 'where']);
   expectDType('optax.smoothLabels', 'labels', labels, isFloat, 'floating point');
-  const classes = where ? jnp.sum(where, { axis, keepdims: true }) : [axis].flat().reduce((n, a) => n * (labels.shape.at(a) as number), 1);
+  const classes = where ? jnp.sum(where, { axis, keepdims: true }) : sizeAlong(labels, axis);
   return jnp.multiply(jnp.subtract(1, alpha).astype(labels.dtype), labels).add(jnp.divide(alpha, classes).astype(labels.dtype));
 }

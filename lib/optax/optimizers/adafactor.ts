@@ -1,5 +1,5 @@
 /** Adafactor: second moments of matrices as one row and one column. After `optax._src.factorized`. */
-import { numpy as jnp, tree, type Array } from '../../jax/index.js';
+import { isArray, numpy as jnp, tree, type Array } from '../../jax/index.js';
 import type { DType } from '../../runtime/dtypes.js';
 import { materialize, namedTuple, oneMinus, requireParams, zeroCount, type GradientTransformation, type Params, type Scalar, type ScalarOrSchedule } from '../base.js';
 import { safeIncrement } from '../numerics.js';
@@ -22,7 +22,7 @@ export interface FactoredOptions {
   /** Where the step counter of the decay begins (0). */
   stepOffset?: Scalar;
   /** Only where two axes have at least this size (128). */
-  minDimSizeToFactor?: number;
+  minDimSizeToFactor?: Scalar;
   /** Added to squared gradients (1e-30). */
   epsilon?: Scalar;
   /** The decay at a step: 1 - (step + 1)⁻ʳᵃᵗᵉ by default. */
@@ -50,7 +50,7 @@ const without = (shape: readonly number[], axis: number): number[] => shape.filt
  */
 export function scaleByFactoredRms(options?: FactoredOptions): GradientTransformation {
   const { factored, decayRate, stepOffset, minDimSizeToFactor, epsilon, decayRateFn } = withDefaults('optax.scaleByFactoredRms', options, FACTORED);
-  const axesOf = (p: Array) => factoredAxes(p.shape as number[], factored, minDimSizeToFactor);
+  const axesOf = (p: Array) => factoredAxes(p.shape as number[], factored, isArray(minDimSizeToFactor) ? Number(minDimSizeToFactor.item()) : minDimSizeToFactor);
   // What a leaf does not need is one zero, so that all trees have the parameters' structure.
   const none = (dtype: DType) => jnp.zeros([1], { dtype });
   return {
@@ -93,7 +93,7 @@ signature(scaleByFactoredRms, [], FACTORED);
 export interface AdafactorOptions {
   /** Without one only the parameters' scale decides. */
   learningRate?: ScalarOrSchedule | null;
-  minDimSizeToFactor?: number;
+  minDimSizeToFactor?: Scalar;
   decayRate?: Scalar;
   decayOffset?: Scalar;
   /** Steps relative to the parameters' root mean square (true). */

@@ -35,6 +35,10 @@ export interface InjectOptions {
   /** dtype of the hyperparameters; the parameters' highest by default. */
   hyperparamDtype?: DType | null;
 }
+/** Names may also be spelt as Optax spells them. */
+const camelCase = (name: string): string => name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+/** Arguments that are whole numbers: they stay integers in the state. */
+const WHOLE: ReadonlySet<string> = new Set(['seed', 'key', 'k', 'minDimSizeToFactor', 'decayOffset', 'stepOffset']);
 const isStateful = (x: any): x is StatefulSchedule => typeof x === 'object' && x !== null && typeof x.init === 'function' && typeof x.update === 'function' && typeof x.call === 'function';
 const isOptions = (x: unknown): x is Record<string, unknown> =>
   typeof x === 'object' && x !== null && !isArray(x) && (Object.getPrototypeOf(x) === Object.prototype || Object.getPrototypeOf(x) === null);
@@ -51,13 +55,11 @@ const isOptions = (x: unknown): x is Record<string, unknown> =>
  */
 export function injectHyperparams(innerFactory: (...args: any[]) => GradientTransformation, options?: InjectOptions): (...args: any[]) => GradientTransformation {
   const { staticArgs = [], hyperparamDtype } = checkOptions('optax.injectHyperparams', options, ['staticArgs', 'hyperparamDtype']);
-  const fixed = new Set([staticArgs].flat());
+  const fixed = new Set([staticArgs].flat().map(camelCase));
   const { positional, defaults } = signatureOf(innerFactory) ?? { positional: [], defaults: {} };
-  if (signatureOf(innerFactory)) {
-    const names = [...positional, ...Object.keys(defaults)];
-    const unknown = [...fixed].find((name) => !names.includes(name));
-    if (unknown !== undefined) throw new ValueError(`optax.injectHyperparams: staticArgs names '${unknown}', but the arguments are ${names.join(', ')}.`);
-  }
+  const known = signatureOf(innerFactory) && [...positional, ...Object.keys(defaults)];
+  const unknown = known && [...fixed].find((name) => !known.includes(name));
+  if (unknown !== undefined) throw new ValueError(`optax.injectHyperparams: staticArgs names '${unknown}', but the arguments are ${known!.join(', ')}.`);
   return (...args) => {
     const last = isOptions(args.at(-1)) ? args.at(-1) as Record<string, unknown> : {};
     const given = last === args.at(-1) ? args.slice(0, -1) : args;
@@ -65,6 +67,8 @@ export function injectHyperparams(innerFactory: (...args: any[]) => GradientTran
       throw new TypeError(`optax.injectHyperparams: ${given.length} arguments were given before the options, but ${positional.length} are known by name${positional.length ? ` (${positional.join(', ')})` : ''}; give hyperparameters by name in one object.`);
     }
     const named: Record<string, unknown> = { ...Object.fromEntries(given.map((value, i) => [positional[i]!, value])), ...defaults, ...last };
+    const wrong = known && Object.keys(last).find((name) => !known.includes(name));
+    if (wrong !== undefined) throw new TypeError(`optax.injectHyperparams: unknown argument '${wrong}'; the arguments are ${known!.join(', ')}.`);
     const schedules: Record<string, StatefulSchedule> = {};
     const numbers: Record<string, number | Array> = {};
     for (const [name, value] of Object.entries(named)) {
@@ -87,7 +91,10 @@ export function injectHyperparams(innerFactory: (...args: any[]) => GradientTran
       init(params) {
         const dtype = dtypeFor(params);
         const hyperparamsStates = each(schedules, (s) => s.init());
-        const hyperparams = { ...each(numbers, (x) => typed(x, dtype)), ...each(schedules, (s, name) => typed(s.call(hyperparamsStates[name], {}), dtype)) };
+        const hyperparams = {
+          ...each(numbers, (x, name) => typed(x, WHOLE.has(name) && Number.isInteger(x) ? 'int32' : dtype)),
+          ...each(schedules, (s, name) => typed(s.call(hyperparamsStates[name], {}), dtype)),
+        };
         return new InjectStatefulHyperparamsState({ count: zeroCount(), hyperparams, hyperparamsStates, innerState: inner(hyperparams).init(params) });
       },
       update(updates, state, params, extraArgs) {

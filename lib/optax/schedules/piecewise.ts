@@ -4,6 +4,7 @@ import { ValueError } from '../../runtime/errors.js';
 import { checkOptions } from '../../runtime/options.js';
 import type { Scalar, Schedule } from '../base.js';
 import { withDefaults } from '../options.js';
+import { floating } from './numbers.js';
 import { joinSchedules, warmupCosineDecaySchedule } from './schedule.js';
 
 export type Boundaries = Record<number, number> | ReadonlyMap<number, number>;
@@ -43,7 +44,7 @@ export function piecewiseInterpolateSchedule(interpolateType: 'linear' | 'cosine
       const part = jnp.divide(jnp.asarray(jnp.subtract(count, at), { dtype: 'float32' }), Math.max(next[0] - at, 1));
       result = jnp.where(jnp.lessEqual(at, count), between(start, next[1], part), result);
     });
-    return result;
+    return floating(result);
   };
 }
 

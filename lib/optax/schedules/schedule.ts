@@ -2,12 +2,11 @@
  * Values that depend on how many updates have been made, after `optax.schedules`. Each is a function of the count (an int32
  * scalar, traced or not) and is computed in the graph.
  */
-import { numpy as jnp, type Array } from '../../jax/index.js';
+import { numpy as jnp } from '../../jax/index.js';
 import { ValueError } from '../../runtime/errors.js';
 import { checkOptions } from '../../runtime/options.js';
 import { checkScalar, type Scalar, type Schedule } from '../base.js';
-
-const asFloat = (x: Scalar): Array => jnp.asarray(x, { dtype: 'float32' });
+import { asFloat, floatAt, floating } from './numbers.js';
 
 /**
  * The same value always. As `optax.constant_schedule`.
@@ -17,7 +16,7 @@ const asFloat = (x: Scalar): Array => jnp.asarray(x, { dtype: 'float32' });
  */
 export function constantSchedule(value: Scalar): Schedule {
   checkScalar('optax.constantSchedule', 'value', value);
-  return () => value;
+  return (count) => floatAt(value, count);
 }
 
 /**
@@ -32,7 +31,7 @@ export function constantSchedule(value: Scalar): Schedule {
 export function polynomialSchedule(initValue: number, endValue: number, power: number, transitionSteps: number, options?: { transitionBegin?: number }): Schedule {
   const { transitionBegin = 0 } = checkOptions('optax.polynomialSchedule', options, ['transitionBegin']);
   for (const [name, value] of Object.entries({ initValue, endValue, power, transitionSteps, transitionBegin })) checkScalar('optax.polynomialSchedule', name, value);
-  if (transitionSteps <= 0) return () => initValue;
+  if (transitionSteps <= 0) return constantSchedule(initValue);
   const begin = Math.max(0, transitionBegin);
   return (count) => {
     const step = jnp.minimum(jnp.maximum(jnp.subtract(count, begin), 0), transitionSteps);
@@ -64,7 +63,7 @@ export function piecewiseConstantSchedule(initValue: Scalar, options?: { boundar
   const wrong = pairs.find(([, factor]) => !(factor >= 0));
   if (wrong) throw new ValueError(`optax.piecewiseConstantSchedule: scales must not be negative, but the one at ${wrong[0]} is ${wrong[1]}.`);
   return (count) => pairs.reduce<Scalar>((value, [boundary, factor]) =>
-    jnp.multiply(value, jnp.where(jnp.less(count, boundary), 1.0, jnp.asarray(factor, { dtype: 'float32' }))), initValue);
+    jnp.multiply(value, jnp.where(jnp.less(count, boundary), 1.0, jnp.asarray(factor, { dtype: 'float32' }))), floatAt(initValue, count));
 }
 
 export interface ExponentialDecayOptions {
@@ -86,7 +85,7 @@ const EXPONENTIAL_OPTIONS = ['transitionBegin', 'staircase', 'endValue'] as cons
 export function exponentialDecay(initValue: number, transitionSteps: number, decayRate: number, options?: ExponentialDecayOptions): Schedule {
   const { transitionBegin = 0, staircase = false, endValue } = checkOptions('optax.exponentialDecay', options, EXPONENTIAL_OPTIONS);
   for (const [name, value] of Object.entries({ initValue, transitionSteps, decayRate, transitionBegin })) checkScalar('optax.exponentialDecay', name, value);
-  if (transitionSteps <= 0 || decayRate === 0) return () => initValue;
+  if (transitionSteps <= 0 || decayRate === 0) return constantSchedule(initValue);
   const begin = Math.max(0, transitionBegin);
   return (count) => {
     const since = jnp.subtract(count, begin);
@@ -130,9 +129,9 @@ export function joinSchedules(schedules: readonly Schedule[], boundaries: readon
   if (schedules.length === 0 || boundaries.length !== schedules.length - 1) {
     throw new ValueError(`optax.joinSchedules: ${schedules.length} schedules need ${Math.max(0, schedules.length - 1)} boundaries, but ${boundaries.length} were given.`);
   }
-  return (count) => boundaries.reduce<Scalar>(
+  return (count) => floating(boundaries.reduce<Scalar>(
     (value, boundary, i) => jnp.where(jnp.less(count, boundary), value, schedules[i + 1]!(jnp.subtract(count, boundary))),
-    schedules[0]!(count));
+    schedules[0]!(count)));
 }
 
 /**

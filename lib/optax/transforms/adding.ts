@@ -52,7 +52,7 @@ export interface NoiseOptions {
   seed?: Array | number | null;
 }
 /** A key, from a key or a whole number. */
-export const keyOf = (key: Array | number): Array => (typeof key === 'number' ? random.PRNGKey(key) : key);
+export const keyOf = (key: Array | number): Array => (typeof key === 'number' || key.ndim === 0 ? random.PRNGKey(key) : key);
 /** The key that options ask for; they may call it `seed`, but not both. */
 export function noiseKey(where: string, { key, seed }: NoiseOptions): Array {
   if ((key ?? null) !== null && (seed ?? null) !== null) throw new ValueError(`${where}: give key or seed, not both.`);

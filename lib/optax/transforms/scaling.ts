@@ -1,5 +1,5 @@
 /** Transformations that scale gradients by a number: a rate, a norm, a sign. After `optax._src.transform`. */
-import { numpy as jnp, tree, type Array } from '../../jax/index.js';
+import { isArray, numpy as jnp, tree, type Array } from '../../jax/index.js';
 import { checkOptions } from '../../runtime/options.js';
 import {
   checkScalar, identity, mapping, mappingWithParams, namedTuple, onArray, zeroCount,
@@ -41,6 +41,7 @@ export function scaleBySchedule(stepSizeFn: Schedule): GradientTransformation {
   };
 }
 
+interface RateOptions { learningRate?: ScalarOrSchedule | null; flipSign?: boolean }
 /**
  * Multiplies the updates by minus the learning rate, a number or a schedule. As `optax.scale_by_learning_rate`.
  *
@@ -50,8 +51,13 @@ export function scaleBySchedule(stepSizeFn: Schedule): GradientTransformation {
  * @param learningRate nothing is scaled where it is left out
  * @param options `flipSign` (true): false keeps the sign, for ascent
  */
-export function scaleByLearningRate(learningRate?: ScalarOrSchedule | null, options?: { flipSign?: boolean }): GradientTransformation {
-  const { flipSign = true } = checkOptions('optax.scaleByLearningRate', options, ['flipSign']);
+export function scaleByLearningRate(learningRate?: ScalarOrSchedule | null, options?: { flipSign?: boolean }): GradientTransformation;
+/** The same, all by name, as `adadelta` and `adafactor` take a learning rate that may be left out. */
+export function scaleByLearningRate(options: RateOptions): GradientTransformation;
+export function scaleByLearningRate(first?: ScalarOrSchedule | null | RateOptions, second?: { flipSign?: boolean }): GradientTransformation {
+  const byName = typeof first === 'object' && first !== null && !isArray(first);
+  const given: RateOptions = byName ? first : { learningRate: first ?? null, ...checkOptions('optax.scaleByLearningRate', second, ['flipSign']) };
+  const { learningRate, flipSign = true } = checkOptions('optax.scaleByLearningRate', given, ['learningRate', 'flipSign']);
   if (learningRate === undefined || learningRate === null) return identity();
   checkScalar('optax.scaleByLearningRate', 'the learning rate', learningRate);
   const m = flipSign ? -1 : 1;

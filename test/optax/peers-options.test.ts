@@ -1,0 +1,75 @@
+import { expect } from 'chai';
+import { grad, jit, nn, numpy as jnp, random, vmap, type Array } from '../../lib/jax/index.js';
+import * as optax from '../../lib/optax/index.js';
+
+const numbers = (x: Array) => [...(x.data as Float32Array)];
+const expectClose = (x: Array, wanted: number[]) => numbers(x).forEach((v, i) => expect(v).to.be.closeTo(wanted[i]!, 1e-5));
+
+describe('what Optax takes', () => {
+  it('schedules of whole numbers are floats at an array of a count', () => {
+    const count = jnp.arange(4);
+    const at = (schedule: optax.Schedule) => vmap((n: Array) => schedule(n) as Array)(count) as Array;
+    for (const schedule of [
+      optax.constantSchedule(1), optax.linearSchedule(1, 0, 0), optax.exponentialDecay(1, 0, 0.5), optax.piecewiseConstantSchedule(1),
+      optax.piecewiseInterpolateSchedule('linear', 1),
+    ]) expect([at(schedule).dtype, ...numbers(at(schedule))]).to.deep.equal(['float32', 1, 1, 1, 1]);
+    const joined = at(optax.joinSchedules([optax.constantSchedule(1), optax.constantSchedule(2)], [2]));
+    expect([joined.dtype, ...numbers(joined)]).to.deep.equal(['float32', 1, 1, 2, 2]);
+    expect(optax.constantSchedule(1)(3)).to.equal(1);
+  });
+  it('scaleByLearningRate takes its arguments by name too', () => {
+    const opt = optax.scaleByLearningRate({ learningRate: 0.5, flipSign: false });
+    const params = { w: jnp.array([2]) };
+    expectClose((opt.update(params, opt.init(params)) as any)[0].w, [1]);
+    expect(() => optax.scaleByLearningRate({ rate: 0.5 } as never)).to.throw(/unknown option 'rate'/);
+  });
+  it('projections take their scale by name', () => {
+    expectClose(optax.projections.projectionSimplex(jnp.array([1, 1]), { scale: 4 }), [2, 2]);
+    expect(() => optax.projections.projectionSimplex(jnp.array([1, 1]), 4 as never)).to.throw(/options object/);
+  });
+  it('losses over all axes', () => {
+    const logits = jnp.array([[0, 1], [2, 3]]);
+    const labels = jnp.array([[0, 0.5], [0, 0.5]]);
+    // logsumexp(0, 1, 2, 3) = 3.4401897
+    expectClose(optax.softmaxCrossEntropy(logits, labels, { axis: null }), [1.4401897]);
+    expectClose(optax.smoothLabels(labels, 0.4, { axis: null }), [0.1, 0.4, 0.1, 0.4]);
+    expectClose(grad((x: Array) => optax.softmaxCrossEntropy(x, labels, { axis: null }))(logits) as Array,
+      numbers(nn.softmax(logits.reshape([4]))).map((p, i) => p - (i % 2 ? 0.5 : 0)));
+    expect(() => optax.softmaxCrossEntropyWithIntegerLabels(logits, jnp.array([0, 1], { dtype: 'int32' }), { axis: null })).to.throw(/axis must be a number/);
+  });
+  it('hinge losses of half precision are float32, as one-hot labels are', () => {
+    const scores = jnp.array([1, 0.5, 0]).astype('bfloat16');
+    expect(optax.losses.multiclassHingeLoss(scores, jnp.array(1)).dtype).to.equal('float32');
+    expect(optax.losses.multiclassPerceptronLoss(scores, jnp.array(1)).dtype).to.equal('float32');
+  });
+  it('injectHyperparams keeps whole numbers whole, knows its names and both spellings of them', () => {
+    const params = { w: jnp.ones([2]) };
+    const noisy = optax.injectHyperparams(optax.noisySgd)(0.1, { seed: 3 });
+    expect(noisy.init(params).hyperparams.seed.dtype).to.equal('int32');
+    const plain = optax.noisySgd(0.1, { seed: 3 });
+    const [a, b] = [noisy, plain].map((opt) => opt.update(params, opt.init(params), params)[0].w as Array);
+    expect(numbers(a!)).to.deep.equal(numbers(b!));
+    expect(Object.keys(optax.injectHyperparams(optax.adam, { staticArgs: ['eps_root'] })(0.1).init(params).hyperparams)).not.to.include('epsRoot');
+    expect(() => optax.injectHyperparams(optax.adam)(0.1, { foo: 1 })).to.throw(/unknown argument 'foo'/);
+  });
+  it('counts may be numbers, keys may be whole arrays', () => {
+    expect(optax.safeIncrement(3).item()).to.equal(4);
+    const add = (seed: Array | number) => optax.addNoise(1, 0.5, { seed }).init({ w: jnp.ones([2]) }).rngKey as Array;
+    expect(numbers(add(jnp.array(7, { dtype: 'int32' })))).to.deep.equal(numbers(random.PRNGKey(7)));
+    expect((jit((n: Array) => optax.safeIncrement(n))(jnp.array(3, { dtype: 'int32' })) as Array).item()).to.equal(4);
+  });
+  it('hungarianAlgorithm gives its pairs in the order of Optax', () => {
+    // Recorded: optax.assignment.hungarian_algorithm of 0.2.8.
+    const pairs = (costs: Array) => optax.assignment.hungarianAlgorithm(costs).map((x) => [...(x.data as Int32Array)]);
+    const tall = jnp.array([[0.77, -1.1, 0.56], [1.43, -1.04, -0.82], [0.14, 0.99, 1.34], [0.68, -0.67, -1.11], [0.24, 0.4, -1.1]]);
+    expect(pairs(tall)).to.deep.equal([[3, 0, 2], [2, 1, 0]]);
+    expect(pairs(tall.T)).to.deep.equal([[2, 1, 0], [3, 0, 2]]);
+    expect(pairs(jnp.array([[9, 1, 9], [9, 9, 1], [1, 9, 9]]))).to.deep.equal([[2, 0, 1], [0, 1, 2]]);
+    expect(pairs(jnp.zeros([0, 3]))).to.deep.equal([[], []]);
+  });
+  it('refuses what Optax refuses', () => {
+    expect(() => optax.squaredError(jnp.ones([3]), 1 as never)).to.throw(/one shape, but got \[3\] and \[\]/);
+    expect(() => optax.smoothLabels(jnp.array(1, { dtype: 'float32' }), 0.1)).to.throw(/axis -1 is out of range/);
+    expect(() => optax.ntxent(jnp.ones([3]), jnp.array([0, 1, 1]))).to.throw(/embeddings \[n, features\]/);
+  });
+});
