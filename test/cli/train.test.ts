@@ -47,7 +47,7 @@ describe('hokku train', () => {
   });
 
   it('says where no folder can be made, instead of trying for ever', function () {
-    if (process.platform !== 'linux') this.skip();
+    if (process.platform !== 'linux') { console.log('      pending: only Linux has /proc'); this.skip(); }
     const { status, stdout, stderr } = spawned(['train', write('named.js', moduleOf(PLAIN, true)), '--out', '/proc/nothing']);
     expect({ status, stdout }).to.deep.equal({ status: 1, stdout: '' });
     expect(stderr).to.equal('hokku: The folder /proc/nothing/checkpoints cannot be made, because the system refuses /proc/nothing (ENOENT): choose another place.\n');

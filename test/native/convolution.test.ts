@@ -1,14 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { Graph } from '../../lib/lowering/graph.js';
-import { serialize } from '../../lib/lowering/model.js';
-import type { NativeTensor } from '../../lib/runtime/addon.js';
-import { engine as loadEngine, engines } from '../../lib/runtime/engines.js';
+import { engines } from '../../lib/runtime/engines.js';
+import { f32, operatorOn, size, values } from './one-operator.js';
 
-const size = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 const noise = (shape: readonly number[], seed: number) => Float32Array.from({ length: size(shape) }, (_, i) => Math.sin(i * 12.9898 + seed) * 2 ** (i % 5));
-const f32 = (values: Float32Array, shape: readonly number[]): NativeTensor => ({ dtype: 'float32', shape: [...shape], data: values.buffer as ArrayBuffer });
-const values = (t: NativeTensor) => new Float32Array(t.data as ArrayBuffer);
 
 interface Axis { readonly in: number; readonly window: number; readonly stride: number; readonly spread: number; readonly dilation: number; readonly low: number; readonly high: number }
 interface Way { readonly n: number; readonly channels: number; readonly features: number; readonly axes: readonly Axis[]; readonly depthwise: boolean; readonly mirrored: boolean; readonly windowLast?: boolean }
@@ -74,17 +69,7 @@ for (const info of engines()) {
   describe(`hokku.Conv on ${info.name}${info.missing ? ` (pending: ${info.missing})` : ''}`, function () {
     before(function () { if (info.missing) this.skip(); });
 
-    function run(op: string, inputs: readonly NativeTensor[], attributes: Record<string, number | readonly number[]>, rank: number, threads = 1): NativeTensor {
-      const g = new Graph(true);
-      const names = inputs.map((t, i) => g.input(`i${i}`, 'float32', t.shape));
-      g.output(g.node(op, names, attributes, 'hokku'), 'float32', [...globalThis.Array(rank).keys()].map((i) => `d${i}`));
-      const session = loadEngine(info.name).createSession(serialize(g), { intraOpNumThreads: threads });
-      try {
-        return session.run([...inputs])[0];
-      } finally {
-        session.dispose();
-      }
-    }
+    const run = operatorOn(info.name);
     interface Endings { scale?: Float32Array; bias?: Float32Array; added?: Float32Array; relu?: boolean; threads?: number }
     const convolve = (w: Way, image: Float32Array, kernel: Float32Array, { scale, bias, added, relu = false, threads = 1 }: Endings = {}) => {
       const vectors = [scale, bias].flatMap((v) => (v ? [f32(v, [v.length])] : []));

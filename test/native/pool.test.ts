@@ -1,15 +1,10 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { Graph } from '../../lib/lowering/graph.js';
-import { serialize } from '../../lib/lowering/model.js';
-import type { NativeTensor } from '../../lib/runtime/addon.js';
-import { engine as loadEngine, engines } from '../../lib/runtime/engines.js';
+import { engines } from '../../lib/runtime/engines.js';
+import { f32, operatorOn, size, values } from './one-operator.js';
 
-const size = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 // Small whole numbers: there are equal ones in every window.
 const noise = (shape: readonly number[], seed: number) => Float32Array.from({ length: size(shape) }, (_, i) => Math.round(3 * Math.sin(i * 12.9898 + seed)));
-const f32 = (values: Float32Array, shape: readonly number[]): NativeTensor => ({ dtype: 'float32', shape: [...shape], data: values.buffer as ArrayBuffer });
-const values = (t: NativeTensor) => new Float32Array(t.data as ArrayBuffer);
 
 interface Axis { readonly in: number; readonly window: number; readonly stride: number; readonly dilation: number; readonly low: number; readonly high: number }
 interface Way { readonly n: number; readonly channels: number; readonly axes: readonly Axis[] }
@@ -48,17 +43,7 @@ for (const info of engines()) {
   describe(`hokku.Pool on ${info.name}${info.missing ? ` (pending: ${info.missing})` : ''}`, function () {
     before(function () { if (info.missing) this.skip(); });
 
-    function run(op: string, inputs: readonly NativeTensor[], attributes: Record<string, number | readonly number[]>, rank: number, threads = 1): NativeTensor {
-      const g = new Graph(true);
-      const names = inputs.map((t, i) => g.input(`i${i}`, 'float32', t.shape));
-      g.output(g.node(op, names, attributes, 'hokku'), 'float32', [...globalThis.Array(rank).keys()].map((i) => `d${i}`));
-      const session = loadEngine(info.name).createSession(serialize(g), { intraOpNumThreads: threads });
-      try {
-        return session.run([...inputs])[0];
-      } finally {
-        session.dispose();
-      }
-    }
+    const run = operatorOn(info.name);
     const pool = (w: Way, image: Float32Array, sum: boolean, threads = 1) => run('Pool', [f32(image, imageShape(w))], { ...attributes(w), sum: Number(sum) }, w.axes.length + 2, threads);
     const back = (w: Way, image: Float32Array, maxima: Float32Array, cotangent: Float32Array, threads = 1) =>
       run('MaxPoolGradient', [f32(image, imageShape(w)), f32(maxima, resultShape(w)), f32(cotangent, resultShape(w))], attributes(w), w.axes.length + 2, threads);
