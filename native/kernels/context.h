@@ -81,12 +81,16 @@ inline bool hasBias(const OrtApi* api, const OrtKernelInfo* info) {
   return inputs == 3;
 }
 
+// An input with a number for each column.
+inline const float* columnsOf(ContextHost& host, size_t input, int64_t columns, const char* name, const char* what) {
+  const Tensor x = host.input(input);
+  if (x.shape.size() != 1 || x.shape[0] != columns) throw std::invalid_argument("hokku." + std::string(name) + ": " + what + " does not fit");
+  return static_cast<const float*>(x.data);
+}
+
 // The bias of so many columns, or null where there is none.
 inline const float* biasOf(ContextHost& host, bool present, int64_t columns, const char* name) {
-  if (!present) return nullptr;
-  const Tensor bias = host.input(2);
-  if (bias.shape.size() != 1 || bias.shape[0] != columns) throw std::invalid_argument("hokku." + std::string(name) + ": the bias does not fit");
-  return static_cast<const float*>(bias.data);
+  return present ? columnsOf(host, 2, columns, name, "the bias") : nullptr;
 }
 
 inline int64_t intAttribute(const OrtApi* api, const OrtKernelInfo* info, const char* name) {

@@ -93,15 +93,9 @@ struct ConvOp : Signature<5, 1, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT> {
     c.mirrored = mirrored_;
     if (in != (attributes_.depthwise ? 1 : x.shape.back())) throw std::invalid_argument("hokku.Conv: the kernel does not take the image's channels");
     size_t next = 2;
-    const auto vector = [&](bool present) -> const float* {
-      if (!present) return nullptr;
-      const Tensor v = host.input(next++);
-      if (v.shape.size() != 1 || v.shape[0] != features) throw std::invalid_argument("hokku.Conv: a scale or bias does not fit");
-      return static_cast<const float*>(v.data);
-    };
     Ending ending{nullptr, nullptr, nullptr, relu_};
-    ending.scale = vector(scaled_);
-    ending.bias = vector(biased_);
+    if (scaled_) ending.scale = columnsOf(host, next++, features, kName, "a scale or bias");
+    if (biased_) ending.bias = columnsOf(host, next++, features, kName, "a scale or bias");
     Shape shape{x.shape[0]};
     for (size_t i = 2 - rank; i < 2; i++) shape.push_back(static_cast<int64_t>(c.axes[i].out));
     shape.push_back(features);
