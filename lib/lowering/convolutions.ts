@@ -53,7 +53,7 @@ export function placeChannelsLast(jaxpr: Jaxpr): Jaxpr {
   const all = jaxpr.equations.filter(possible);
   if (!all.length) return jaxpr;
   const whole = turned(jaxpr, all);
-  if (all.reduce((n, e) => n + multiplications(e), 0) >= WORTH * (moved(whole) - moved(jaxpr))) return withEndings(whole, lastConvP, true);
+  if (all.reduce((n, e) => n + multiplications(e), 0) >= WORTH * (moved(whole) - moved(jaxpr))) return withEndings(whole, lastConvP, ['scaled', 'added', 'masked']);
   const producer = new Map(jaxpr.equations.flatMap((e) => e.outputs.map((v): [Atom, Equation] => [v, e])));
   const users = usersOf(jaxpr);
   const suited = all.filter((e) => {
@@ -61,7 +61,7 @@ export function placeChannelsLast(jaxpr: Jaxpr): Jaxpr {
     const images = isGradient(e) ? e.inputs : e.inputs.slice(0, 1);
     return images.some((x) => isOrder(producer.get(x), toFirst(rank))) || (!isGradient(e) && users.get(e.outputs[0])?.every((u) => isOrder(u, toLast(rank))));
   });
-  return suited.length ? withEndings(turned(jaxpr, suited), lastConvP, true) : jaxpr;
+  return suited.length ? withEndings(turned(jaxpr, suited), lastConvP, ['scaled', 'added', 'masked']) : jaxpr;
 }
 
 /** The program with these convolutions in our form, and images between them with their channels last. */
@@ -97,7 +97,7 @@ function turned(jaxpr: Jaxpr, convolutions: readonly Equation[]): Jaxpr {
 function attributesOf({ primitive: { name }, params, inputs: [x] }: Equation, windowLast: boolean): Params {
   const { strides, padding, lhsDilation, rhsDilation, groups, mirrored } = params as ConvParams;
   const common = { ...windows(strides, padding, rhsDilation), spreads: lhsDilation, depthwise: groups > 1 && groups === x.aval.shape[1] ? 1 : 0, window_last: windowLast ? 1 : 0 };
-  return name === 'conv_kernel_gradient' ? { ...common, window: (params as KernelGradientParams).kernel.slice(2) } : { ...common, mirrored: mirrored ? 1 : 0, scaled: 0, added: 0, relu: 0 };
+  return name === 'conv_kernel_gradient' ? { ...common, window: (params as KernelGradientParams).kernel.slice(2) } : { ...common, mirrored: mirrored ? 1 : 0, scaled: 0, added: 0, masked: 0, relu: 0 };
 }
 
 const windows = (strides: readonly number[], padding: WindowParams['padding'], dilations: readonly number[]): Params =>

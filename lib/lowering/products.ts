@@ -10,9 +10,9 @@ import type { Primitive } from '../jax/primitives/primitive.js';
 import { addon } from '../runtime/native.js';
 import { withEndings } from './endings.js';
 
-interface ProductParams { readonly transA: number; readonly transB: number; readonly relu: number }
+interface ProductParams { readonly transA: number; readonly transB: number; readonly relu: number; readonly masked: number }
 
-/** Inputs: both operands, then a bias where there is one. Made here only, so that it has no rules but its lowering. */
+/** Inputs: both operands, then a bias and a ReLU's result where there are such. Made here only, so that it has no rules but its lowering. */
 const productP = {
   name: 'product',
   lower: (g, inputs, params) => [g.node('Product', inputs, { ...params }, 'hokku')],
@@ -43,7 +43,7 @@ function taken({ primitive, params, inputs: [a, b], outputs: [out] }: Equation, 
   return rows || outer || large ? { inputs: [x.atom, y.atom], transA: 1 - x.axis, transB: y.axis } : null;
 }
 
-/** A program whose products, as far as they are ours, are one equation each, with the bias and the ReLU after them. */
+/** A program whose products, as far as they are ours, are one equation each, with what comes right after them. */
 export function gatherProducts(jaxpr: Jaxpr): Jaxpr {
   const producer = new Map(jaxpr.equations.flatMap((e) => e.outputs.map((v): [Atom, Equation] => [v, e])));
   let any = false;
@@ -52,9 +52,9 @@ export function gatherProducts(jaxpr: Jaxpr): Jaxpr {
     if (!found) return e;
     any = true;
     const { inputs, transA, transB } = found;
-    return { ...e, primitive: productP, inputs, params: { transA, transB, relu: 0 } };
+    return { ...e, primitive: productP, inputs, params: { transA, transB, relu: 0, masked: 0 } };
   });
   if (!any) return jaxpr;
   const used = new Set<Atom>([...jaxpr.outputs, ...equations.flatMap((e) => e.inputs)]);
-  return withEndings({ ...jaxpr, equations: equations.filter((e) => e.primitive.name !== 'transpose' || used.has(e.outputs[0])) }, productP);
+  return withEndings({ ...jaxpr, equations: equations.filter((e) => e.primitive.name !== 'transpose' || used.has(e.outputs[0])) }, productP, ['masked']);
 }

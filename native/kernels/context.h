@@ -74,17 +74,24 @@ class ContextHost : public Host {
   OrtKernelContext* context_;
 };
 
-// Whether there is a third input, which is a bias.
-inline bool hasBias(const OrtApi* api, const OrtKernelInfo* info) {
+// Whether the third input is a bias, where so many inputs follow it.
+inline bool hasBias(const OrtApi* api, const OrtKernelInfo* info, size_t following = 0) {
   size_t inputs = 0;
   check(api->KernelInfo_GetInputCount(info, &inputs));
-  return inputs == 3;
+  return inputs == 3 + following;
 }
 
 // An input with a number for each column.
 inline const float* columnsOf(ContextHost& host, size_t input, int64_t columns, const char* name, const char* what) {
   const Tensor x = host.input(input);
   if (x.shape.size() != 1 || x.shape[0] != columns) throw std::invalid_argument("hokku." + std::string(name) + ": " + what + " does not fit");
+  return static_cast<const float*>(x.data);
+}
+
+// An input of the result's shape.
+inline const float* alikeOf(ContextHost& host, size_t input, std::span<const int64_t> shape, const char* name, const char* what) {
+  const Tensor x = host.input(input);
+  if (!std::ranges::equal(x.shape, shape)) throw std::invalid_argument("hokku." + std::string(name) + ": " + what + " does not fit");
   return static_cast<const float*>(x.data);
 }
 

@@ -266,7 +266,7 @@ void convolvePlane(const Plane& plane, const float* image, const float* weights,
     const std::vector<float*>& to = places(plane, result, first, end);
     for (size_t panel = panels * group / groups; panel < panels * (group + 1) / groups; panel++) {
       const size_t column = panel * loops.panel;
-      const Ending ofPanel{ending.scale ? ending.scale + column : nullptr, ending.bias ? ending.bias + column : nullptr, ending.added, ending.relu};
+      const Ending ofPanel{ending.scale ? ending.scale + column : nullptr, ending.bias ? ending.bias + column : nullptr, ending.added, ending.mask, ending.relu};
       for (size_t t = 0; t < tiles; t++) {
         const size_t start = pixels * t / tiles, rows = pixels * (t + 1) / tiles - start;
         const float* const* from = s.from.data() + start;
@@ -336,7 +336,7 @@ void packMatrix(const float* matrix, size_t depth, size_t columns, bool transpos
 }
 
 void multiplyPacked(const float* a, size_t rows, size_t depth, const float* weights, size_t columns, const float* bias, bool relu, float* result, Host& host) {
-  asPlane(rows, depth, columns, false, [&](const Plane& plane) { convolvePlane(plane, a, weights, {nullptr, bias, nullptr, relu}, result, host); });
+  asPlane(rows, depth, columns, false, [&](const Plane& plane) { convolvePlane(plane, a, weights, {nullptr, bias, nullptr, nullptr, relu}, result, host); });
 }
 
 void convolveBack(const Convolution& c, const float* image, const float* cotangent, float* kernel, Host& host) {

@@ -30,6 +30,8 @@ struct Ending {
   const float *scale, *bias;
   // Of the result's shape.
   const float* added;
+  // Of the result's shape: where it is not positive, the result is 0, after the ReLU.
+  const float* mask;
   bool relu;
 };
 
@@ -61,7 +63,7 @@ struct ForwardTile {
   const float* kernel;
   // Columns of the panel that exist.
   size_t columns;
-  // `scale` and `bias` begin with the panel's; `added` and `result` are whole.
+  // `scale` and `bias` begin with the panel's; `added`, `mask` and `result` are whole.
   Ending ending;
   const float* result;
 };

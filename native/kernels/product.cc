@@ -27,6 +27,8 @@ const ProductLoops& loopsOfThisMachine() {
 // Multiplications that one thread should have for itself, some microseconds, and columns that keep its vectors full.
 constexpr size_t kTaskWork = size_t{1} << 18;
 constexpr size_t kTaskColumns = 64;
+// Floats of b that the first-level cache keeps while all rows are multiplied with them, unless that were too few columns.
+constexpr size_t kNear = 5120;
 // Copying an element takes as long as so many multiplications.
 constexpr size_t kCopyWork = 8;
 // A block's first strip is copied before anything is computed: it is one of at least so many.
@@ -48,13 +50,18 @@ Scratch& stripsOfThread() {
 }
 
 void multiplyFew(const Product& p, const ProductLoops& loops, Host& host) {
+  const size_t least = vectorsFor(p.m) * loops.lanes, near = std::max<size_t>(kNear / std::max<size_t>(p.k, 1) / least, 1) * least;
+  const auto columns = [&](size_t first, size_t end) {
+    float* memory = p.transB ? stripsOfThread().floats(near * p.k) : nullptr;
+    for (size_t j = first; j < end; j += near) loops.columns(p, j, std::min(end, j + near), memory);
+  };
   const size_t groups = p.n / kTaskColumns;
   const size_t tasks = std::min(groups, p.m * p.n * p.k / kTaskWork);
   [[maybe_unused]] const FlushDenormals flush;
-  if (tasks < 2) return loops.columns(p, 0, p.n);
+  if (tasks < 2) return columns(0, p.n);
   parallelFor(host, tasks, [&](size_t task) {
     [[maybe_unused]] const FlushDenormals flush;
-    loops.columns(p, groups * task / tasks * kTaskColumns, task + 1 == tasks ? p.n : groups * (task + 1) / tasks * kTaskColumns);
+    columns(groups * task / tasks * kTaskColumns, task + 1 == tasks ? p.n : groups * (task + 1) / tasks * kTaskColumns);
   });
 }
 
@@ -85,7 +92,7 @@ void multiply(const Product& p, Host& host) {
   if (p.m == 0 || p.n == 0) return;
   const ProductLoops& loops = loopsOfThisMachine();
   const bool few = p.m <= kFew || p.k <= kFew;
-  if (p.k == 0 || (few && !(p.transA && p.transB))) return multiplyFew(p, loops, host);
+  if (p.k == 0 || few) return multiplyFew(p, loops, host);
   multiplyMany(p, loops, host);
 }
 

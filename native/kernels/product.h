@@ -5,11 +5,12 @@
 
 namespace hokku {
 
-// c [m, n] = a·b, plus bias [n] where there is one, then max(c, 0) where `relu` says so; NaN stays NaN.
+// c [m, n] = a·b, plus bias [n] where there is one, then max(c, 0) where `relu` says so (NaN stays NaN), then 0 where mask [m, n], if
+// there is one, is not positive.
 struct Product {
   const float* a;
   const float* b;
-  const float* bias;
+  const float *bias, *mask;
   float* c;
   size_t m, n, k;
   // a is [k, m]; b is [n, k].
@@ -22,8 +23,8 @@ void multiply(const Product& product, Host& host);
 
 // The loops on one instruction set.
 struct ProductLoops {
-  // Columns `first` to `end`, of operands as they are; not of two transposed ones.
-  void (*columns)(const Product& product, size_t first, size_t end);
+  // Columns `first` to `end`, of operands as they are, but where b is transposed those columns of it are turned in `memory`.
+  void (*columns)(const Product& product, size_t first, size_t end, float* memory);
   // Rows `row` to `rowEnd` of a, elements k to end, into the order of the block's loop; writes up to `lanes` floats more.
   void (*packRows)(const Product& product, size_t row, size_t rowEnd, size_t k, size_t end, float* to);
   // That block of rows, packed depth after depth, times columns `first` to `end`.

@@ -65,19 +65,20 @@ inline ConvAttributes convAttributes(const Inference& inference) {
   return {[&](const char* name) { return inference.ints(name); }, [&](const char* name) { return inference.integer(name); }};
 }
 
-struct ConvOp : Signature<5, 1, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT> {
+struct ConvOp : Signature<6, 1, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT> {
   static constexpr const char* kName = "Conv";
   // An image [n, …space, channels]; a kernel [window…, channels, features], where it is mirrored [window…, features, channels],
   // depthwise [window…, 1, channels], and `window_last` as ONNX has them; then, where they are, a scale [features], which a bias
-  // follows, a bias [features], and what is added.
+  // follows, a bias [features], what is added, and a mask.
   static constexpr size_t kRequired = 2;
 
   ConvOp(const OrtApi* api, const OrtKernelInfo* info)
       : attributes_(convAttributes(api, info)), mirrored_(intAttribute(api, info, "mirrored") != 0), relu_(intAttribute(api, info, "relu") != 0),
-        scaled_(intAttribute(api, info, "scaled") != 0), added_(intAttribute(api, info, "added") != 0) {
+        scaled_(intAttribute(api, info, "scaled") != 0), added_(intAttribute(api, info, "added") != 0),
+        masked_(intAttribute(api, info, "masked") != 0) {
     size_t inputs = 0;
     check(api->KernelInfo_GetInputCount(info, &inputs));
-    const size_t least = 2 + scaled_ + added_;
+    const size_t least = 2 + scaled_ + added_ + masked_;
     biased_ = inputs > least;
     if (inputs < least || inputs > least + 1 || (scaled_ && !biased_)) throw std::invalid_argument("hokku.Conv: the inputs do not fit the attributes");
   }
@@ -93,17 +94,14 @@ struct ConvOp : Signature<5, 1, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT> {
     c.mirrored = mirrored_;
     if (in != (attributes_.depthwise ? 1 : x.shape.back())) throw std::invalid_argument("hokku.Conv: the kernel does not take the image's channels");
     size_t next = 2;
-    Ending ending{nullptr, nullptr, nullptr, relu_};
+    Ending ending{nullptr, nullptr, nullptr, nullptr, relu_};
     if (scaled_) ending.scale = columnsOf(host, next++, features, kName, "a scale or bias");
     if (biased_) ending.bias = columnsOf(host, next++, features, kName, "a scale or bias");
     Shape shape{x.shape[0]};
     for (size_t i = 2 - rank; i < 2; i++) shape.push_back(static_cast<int64_t>(c.axes[i].out));
     shape.push_back(features);
-    if (added_) {
-      const Tensor added = host.input(next);
-      if (!std::ranges::equal(added.shape, shape)) throw std::invalid_argument("hokku.Conv: what is added does not fit");
-      ending.added = static_cast<const float*>(added.data);
-    }
+    if (added_) ending.added = alikeOf(host, next++, shape, kName, "what is added");
+    if (masked_) ending.mask = alikeOf(host, next++, shape, kName, "the mask");
     convolve(c, static_cast<const float*>(x.data), static_cast<const float*>(w.data), ending, static_cast<float*>(host.output(0, shape)), host);
   }
 
@@ -126,7 +124,7 @@ struct ConvOp : Signature<5, 1, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT> {
 
  private:
   ConvAttributes attributes_;
-  bool mirrored_, relu_, scaled_, added_, biased_ = false;
+  bool mirrored_, relu_, scaled_, added_, masked_, biased_ = false;
 };
 
 struct ConvKernelGradientOp : Signature<2, 1, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT> {

@@ -1,4 +1,4 @@
-// hokku.Product: a product of float32 matrices, with the bias and the ReLU after it.
+// hokku.Product: a product of float32 matrices, with the bias and the ReLU after it, or a ReLU's gradient.
 #pragma once
 
 #include <stdexcept>
@@ -9,16 +9,17 @@
 
 namespace hokku {
 
-struct ProductOp : Signature<3, 1, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT> {
+struct ProductOp : Signature<4, 1, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT> {
   static constexpr const char* kName = "Product";
-  // a [m, k] or, with transA, [k, m]; b [k, n] or, with transB, [n, k]; a bias [n] where there is one.
+  // a [m, k] or, with transA, [k, m]; b [k, n] or, with transB, [n, k]; then, where they are, a bias [n] and a mask [m, n].
   static constexpr size_t kRequired = 2;
 
   ProductOp(const OrtApi* api, const OrtKernelInfo* info)
       : transA_(intAttribute(api, info, "transA") != 0),
         transB_(intAttribute(api, info, "transB") != 0),
-        relu_(intAttribute(api, info, "relu") != 0) {
-    bias_ = hasBias(api, info);
+        relu_(intAttribute(api, info, "relu") != 0),
+        masked_(intAttribute(api, info, "masked") != 0) {
+    bias_ = hasBias(api, info, masked_);
   }
 
   void compute(const OrtApi* api, OrtKernelContext* context) const {
@@ -29,7 +30,8 @@ struct ProductOp : Signature<3, 1, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT> {
     const int64_t inner = a.shape[transA_ ? 0 : 1];
     if (b.shape[transB_ ? 1 : 0] != inner) throw std::invalid_argument("hokku.Product: inner dimensions differ");
     const float* bias = biasOf(host, bias_, shape[1], kName);
-    multiply({static_cast<const float*>(a.data), static_cast<const float*>(b.data), bias,
+    const float* mask = masked_ ? alikeOf(host, 2 + bias_, shape, kName, "the mask") : nullptr;
+    multiply({static_cast<const float*>(a.data), static_cast<const float*>(b.data), bias, mask,
               static_cast<float*>(host.output(0, shape)), static_cast<size_t>(shape[0]), static_cast<size_t>(shape[1]),
               static_cast<size_t>(inner), transA_, transB_, relu_}, host);
   }
@@ -42,7 +44,7 @@ struct ProductOp : Signature<3, 1, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT> {
   }
 
  private:
-  bool transA_, transB_, relu_, bias_;
+  bool transA_, transB_, relu_, masked_, bias_ = false;
 };
 
 }  // namespace hokku

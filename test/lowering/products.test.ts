@@ -6,8 +6,8 @@ import { expectClose, numbers, onEveryEngine } from '../jax/helpers.js';
 
 /** The operators of a function's model, products with what they take in. */
 const operators = (f: (...args: any[]) => unknown, args: readonly Array[], fused = true) =>
-  buildModel(makeJaxpr(f)(...args).jaxpr, new Map(), fused).graph.nodes.map(({ op, inputs, attributes: { transA, transB, relu } }) =>
-    (op === 'Product' ? `Product${inputs.length === 3 ? ' bias' : ''}${relu ? ' relu' : ''}${transA ? ' transA' : ''}${transB ? ' transB' : ''}` : op));
+  buildModel(makeJaxpr(f)(...args).jaxpr, new Map(), fused).graph.nodes.map(({ op, inputs, attributes: { transA, transB, relu, masked } }) =>
+    (op === 'Product' ? `Product${inputs.length === (masked ? 4 : 3) ? ' bias' : ''}${relu ? ' relu' : ''}${transA ? ' transA' : ''}${transB ? ' transB' : ''}${masked ? ' masked' : ''}` : op));
 
 const [x, w, b] = [numbers(1, [10, 30]), numbers(2, [30, 20]), numbers(3, [20])];
 const dense = (x: Array, w: Array, b: Array) => nn.relu(jnp.matmul(x, w).add(b));
@@ -36,6 +36,22 @@ describe('products of our own', () => {
       .to.have.members(['Product bias', 'Product transB', 'Product transA']);
   });
 
+  const deep = (x: Array, w: Array, v: Array) => jnp.sum(jnp.tanh(jnp.matmul(nn.relu(jnp.matmul(x, w)), v)));
+
+  it('take in the gradient of the ReLU that they pass backwards', () => {
+    const [w, v] = [numbers(2, [30, 16]), numbers(4, [16, 20])];
+    const gradients = (x: Array, w: Array, v: Array) => grad(deep, { argnums: 1 })(x, w, v);
+    expect(operators(gradients, [x, w, v])).to.deep.equal(['Product relu', 'Product', 'Fused', 'Product transB masked', 'Product transA']);
+    // What else is left of the ReLU's argument counts too.
+    const pass = (fill: number) => (x: Array, w: Array, h: Array) => jnp.where(h.gt(0), jnp.matmul(x, w), fill);
+    const h = numbers(5, [10, 16]);
+    expect(operators(pass(0), [x, w, h])).to.deep.equal(['Product masked']);
+    expect(operators(pass(1), [x, w, h])).to.deep.equal(['Product', 'Fused']);
+    expect(operators((x, w, h) => jnp.where(h.ge(0), jnp.matmul(x, w), 0), [x, w, h])).to.include('Product');
+    expect(operators((x, w, h) => jnp.where(h.gt(0), 0, jnp.matmul(x, w)), [x, w, h])).to.include('Product');
+    expect(operators(pass(0), [x, w, h.slice(0)])).to.include('Product');
+  });
+
   const product = (m: number, k: number, n: number, dtype: 'float32' | 'float64' = 'float32') => operators(jnp.matmul, [jnp.zeros([m, k], { dtype }), jnp.zeros([k, n], { dtype })]);
 
   it('leave what fits into caches, other types and other engines to the engine', () => {
@@ -61,6 +77,10 @@ describe('products of our own', () => {
     // 20 rows are the engine's.
     const [few, many] = [x, jnp.concatenate([x, x])].map((x) => jit(dense, { engine: config.engine })(x, w, b).tolist() as number[][]);
     expectClose(jnp.array(few), jnp.array(many.slice(0, 10)), 1e-5);
+    // The gradient through a ReLU against that of rows that are the engine's.
+    const v = numbers(4, [20, 16]);
+    const through = jit((x: Array, v: Array) => grad(deep, { argnums: 0 })(x, w, v) as unknown as Array, { engine: config.engine });
+    expectClose(through(x, v), jnp.split(through(jnp.concatenate([x, x]), v), 2)[0], 1e-5);
     // The gradient of a wide layer against that of its parts, which are the engine's.
     const [x2, w2] = [numbers(6, [64, 512]), numbers(7, [512, 2048])];
     const gradients = (x: Array, w: Array) => grad((x: Array, w: Array) => jnp.sum(jnp.tanh(jnp.matmul(x, w).mul(0.1))), { argnums: [0, 1] })(x, w) as unknown as Array[];

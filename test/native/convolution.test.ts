@@ -70,11 +70,11 @@ for (const info of engines()) {
     before(function () { if (info.missing) this.skip(); });
 
     const run = operatorOn(info.name);
-    interface Endings { scale?: Float32Array; bias?: Float32Array; added?: Float32Array; relu?: boolean; threads?: number }
-    const convolve = (w: Way, image: Float32Array, kernel: Float32Array, { scale, bias, added, relu = false, threads = 1 }: Endings = {}) => {
+    interface Endings { scale?: Float32Array; bias?: Float32Array; added?: Float32Array; mask?: Float32Array; relu?: boolean; threads?: number }
+    const convolve = (w: Way, image: Float32Array, kernel: Float32Array, { scale, bias, added, mask, relu = false, threads = 1 }: Endings = {}) => {
       const vectors = [scale, bias].flatMap((v) => (v ? [f32(v, [v.length])] : []));
-      return run('Conv', [f32(image, imageShape(w)), f32(kernel, kernelShape(w)), ...vectors, ...(added ? [f32(added, resultShape(w))] : [])],
-        { ...attributes(w), mirrored: Number(w.mirrored), scaled: Number(scale !== undefined), added: Number(added !== undefined), relu: Number(relu) }, w.axes.length + 2, threads);
+      return run('Conv', [f32(image, imageShape(w)), f32(kernel, kernelShape(w)), ...vectors, ...[added, mask].flatMap((v) => (v ? [f32(v, resultShape(w))] : []))],
+        { ...attributes(w), mirrored: Number(w.mirrored), scaled: Number(scale !== undefined), added: Number(added !== undefined), masked: Number(mask !== undefined), relu: Number(relu) }, w.axes.length + 2, threads);
     };
     const toKernel = (w: Way, image: Float32Array, cotangent: Float32Array, threads = 1) =>
       run('ConvKernelGradient', [f32(image, imageShape(w)), f32(cotangent, resultShape(w))], { ...attributes(w), window: w.axes.map((a) => a.window) }, w.axes.length + 2, threads);
@@ -122,6 +122,9 @@ for (const info of engines()) {
         const biased = plain.map((x, i) => Math.fround(x + bias[i % bias.length]));
         expect(values(convolve(w, image, kernel, { added }))).to.deep.equal(plain.map((x, i) => Math.fround(x + added[i])));
         expect(values(convolve(w, image, kernel, { bias, added }))).to.deep.equal(biased.map((x, i) => Math.fround(x + added[i])));
+        const mask = noise(resultShape(w), 12);
+        expect(values(convolve(w, image, kernel, { mask }))).to.deep.equal(plain.map((x, i) => (mask[i] > 0 ? x : 0)));
+        expect(values(convolve(w, image, kernel, { bias, added, mask }))).to.deep.equal(biased.map((x, i) => (mask[i] > 0 ? Math.fround(x + added[i]) : 0)));
         // With a fused multiplication or without.
         values(convolve(w, image, kernel, { scale, bias, added, relu: true })).forEach((x, i) => {
           const [product, b] = [plain[i] * scale[i % bias.length], bias[i % bias.length]];
@@ -171,10 +174,11 @@ for (const info of engines()) {
       const w = LARGE[0];
       const [image, kernel] = [noise(imageShape(w), 1), noise(kernelShape(w), 2)];
       expect(() => convolve(w, image, noise([3, 3, 19, 70], 1).slice(0, 3 * 3 * 19 * 70))).to.throw();
-      expect(() => run('Conv', [f32(image, imageShape(w)), f32(noise([3, 3, 19, 70], 1), [3, 3, 19, 70])], { ...attributes(w), mirrored: 0, scaled: 0, added: 0, relu: 0 }, 4)).to.throw(/does not take the image's channels/);
+      expect(() => run('Conv', [f32(image, imageShape(w)), f32(noise([3, 3, 19, 70], 1), [3, 3, 19, 70])], { ...attributes(w), mirrored: 0, scaled: 0, added: 0, masked: 0, relu: 0 }, 4)).to.throw(/does not take the image's channels/);
       expect(() => convolve(w, image, kernel, { bias: noise([69], 1) })).to.throw(/a scale or bias does not fit/);
       expect(() => convolve(w, image, kernel, { scale: noise([70], 1) })).to.throw(/inputs do not fit the attributes/);
-      expect(() => run('Conv', [f32(image, imageShape(w)), f32(kernel, kernelShape(w)), f32(noise([5, 20, 19, 70], 1), [5, 20, 19, 70])], { ...attributes(w), mirrored: 0, scaled: 0, added: 1, relu: 0 }, 4)).to.throw(/what is added does not fit/);
+      expect(() => run('Conv', [f32(image, imageShape(w)), f32(kernel, kernelShape(w)), f32(noise([5, 20, 19, 70], 1), [5, 20, 19, 70])], { ...attributes(w), mirrored: 0, scaled: 0, added: 1, masked: 0, relu: 0 }, 4)).to.throw(/what is added does not fit/);
+      expect(() => run('Conv', [f32(image, imageShape(w)), f32(kernel, kernelShape(w)), f32(noise([5, 20, 19, 70], 1), [5, 20, 19, 70])], { ...attributes(w), mirrored: 0, scaled: 0, added: 0, masked: 1, relu: 0 }, 4)).to.throw(/the mask does not fit/);
       expect(() => convolve({ ...w, axes: both({ ...square(20, 3, 2, 2) }) }, image, kernel)).to.throw(/a stride or a spread of 1/);
       expect(() => run('ConvKernelGradient', [f32(image, imageShape(w)), f32(noise([5, 19, 20, 70], 1), [5, 19, 20, 70])], { ...attributes(w), window: [3, 3] }, 4)).to.throw(/the cotangent does not fit/);
     });

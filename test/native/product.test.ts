@@ -16,22 +16,23 @@ for (const info of engines()) {
     before(function () { if (info.missing) this.skip(); });
     after(() => sessions.forEach((s) => s.dispose()));
 
-    interface Way { transA?: boolean; transB?: boolean; bias?: boolean; relu?: boolean; threads?: number }
+    interface Way { transA?: boolean; transB?: boolean; bias?: boolean; relu?: boolean; masked?: boolean; threads?: number }
     /** One session for each way, of open dimensions. */
-    function sessionOf({ transA = false, transB = false, bias = false, relu = false, threads = 1 }: Way): NativeSession {
-      const key = [transA, transB, bias, relu, threads].join();
+    function sessionOf({ transA = false, transB = false, bias = false, relu = false, masked = false, threads = 1 }: Way): NativeSession {
+      const key = [transA, transB, bias, relu, masked, threads].join();
       if (!sessions.has(key)) {
         const g = new Graph(true);
         const inputs = [g.input('a', 'float32', transA ? ['k', 'm'] : ['m', 'k']), g.input('b', 'float32', transB ? ['n', 'k'] : ['k', 'n'])];
         if (bias) inputs.push(g.input('c', 'float32', ['n']));
-        g.output(g.node('Product', inputs, { transA: Number(transA), transB: Number(transB), relu: Number(relu) }, 'hokku'), 'float32', ['m', 'n']);
+        if (masked) inputs.push(g.input('d', 'float32', ['m', 'n']));
+        g.output(g.node('Product', inputs, { transA: Number(transA), transB: Number(transB), relu: Number(relu), masked: Number(masked) }, 'hokku'), 'float32', ['m', 'n']);
         sessions.set(key, loadEngine(info.name).createSession(serialize(g), { intraOpNumThreads: threads }));
       }
       return sessions.get(key)!;
     }
-    function product(m: number, n: number, k: number, a: Float32Array, b: Float32Array, way: Way = {}, bias?: Float32Array): Float32Array {
-      const [out] = sessionOf({ ...way, bias: bias !== undefined }).run([
-        way.transA ? f32(transposed(a, m, k), k, m) : f32(a, m, k), way.transB ? f32(transposed(b, k, n), n, k) : f32(b, k, n), ...(bias ? [f32(bias, n)] : []),
+    function product(m: number, n: number, k: number, a: Float32Array, b: Float32Array, way: Way = {}, bias?: Float32Array, mask?: Float32Array): Float32Array {
+      const [out] = sessionOf({ ...way, bias: bias !== undefined, masked: mask !== undefined }).run([
+        way.transA ? f32(transposed(a, m, k), k, m) : f32(a, m, k), way.transB ? f32(transposed(b, k, n), n, k) : f32(b, k, n), ...(bias ? [f32(bias, n)] : []), ...(mask ? [f32(mask, m, n)] : []),
       ]);
       expect(out.shape).to.deep.equal([m, n]);
       return values(out);
@@ -71,14 +72,17 @@ for (const info of engines()) {
         }
       });
 
-      it(`${name} adds a bias and cuts off below zero`, () => {
+      it(`${name} adds a bias, cuts off below zero, and keeps what a mask says`, () => {
         for (const [m, n, k] of [[1, 5, 3], [10, 100, 30], [3, 17, 4], [13, 33, 1], [2, 3, 0], [40, 70, 20], [19, 5, 300]]) {
-          const [a, b, c] = [matrix(m, k, 3), matrix(k, n, 4), matrix(1, n, 5)];
+          const [a, b, c, mask] = [matrix(m, k, 3), matrix(k, n, 4), matrix(1, n, 5), matrix(m, n, 17)];
+          if (mask.length > 4) mask.set([NaN, 0, -0, Infinity]);
           const plain = product(m, n, k, a, b, way);
           const biased = plain.map((x, i) => Math.fround(x + c[i % n]));
           expect(product(m, n, k, a, b, way, c)).to.deep.equal(biased);
           expect(product(m, n, k, a, b, { ...way, relu: true }, c)).to.deep.equal(biased.map((x) => (x < 0 ? 0 : x)));
           expect(product(m, n, k, a, b, { ...way, relu: true })).to.deep.equal(plain.map((x) => (x < 0 ? 0 : x)));
+          expect(product(m, n, k, a, b, way, undefined, mask)).to.deep.equal(plain.map((x, i) => (mask[i] > 0 ? x : 0)));
+          expect(product(m, n, k, a, b, way, c, mask)).to.deep.equal(biased.map((x, i) => (mask[i] > 0 ? x : 0)));
         }
       });
 
@@ -100,7 +104,7 @@ for (const info of engines()) {
     const side = fc.oneof(fc.integer({ min: 0, max: 40 }), fc.integer({ min: 1, max: 300 }));
     const ways = fc.record({ transA: fc.boolean(), transB: fc.boolean(), relu: fc.boolean(), threads: fc.constantFrom(1, 2, 3) });
 
-    it('has the numbers of float64 to rounding in any shape, every way, with a bias and cut off below zero', () => {
+    it('has the numbers of float64 to rounding in any shape, every way, with a bias, cut off below zero, and masked', () => {
       fc.assert(fc.property(side, side, fc.oneof(side, fc.integer({ min: 500, max: 600 })), ways, (m, n, k, way) => {
         const [a, b, c] = [matrix(m, k, 12), matrix(k, n, 13), matrix(1, n, 14)];
         const plain = product(m, n, k, a, b, { ...way, relu: false });
@@ -108,6 +112,8 @@ for (const info of engines()) {
         check(plain, m, n, k, a, b, some(m), some(n));
         const biased = plain.map((x, i) => Math.fround(x + c[i % n]));
         expectBits(product(m, n, k, a, b, way, c), way.relu ? biased.map((x) => (x < 0 ? 0 : x)) : biased);
+        const mask = matrix(m, n, 18);
+        expectBits(product(m, n, k, a, b, { ...way, relu: false }, undefined, mask), plain.map((x, i) => (mask[i] > 0 ? x : 0)));
       }), { numRuns: 80 });
     });
 
@@ -137,11 +143,12 @@ for (const info of engines()) {
     it('refuses what does not fit', () => {
       const run = (way: Way, ...inputs: NativeTensor[]) => () => sessionOf(way).run(inputs);
       const open = new Graph(true);
-      open.output(open.node('Product', [open.input('a', 'float32', ['m', 'k']), open.input('b', 'float32', ['l', 'n'])], { transA: 0, transB: 0, relu: 0 }, 'hokku'), 'float32', ['m', 'n']);
+      open.output(open.node('Product', [open.input('a', 'float32', ['m', 'k']), open.input('b', 'float32', ['l', 'n'])], { transA: 0, transB: 0, relu: 0, masked: 0 }, 'hokku'), 'float32', ['m', 'n']);
       const session = loadEngine(info.name).createSession(serialize(open), {});
       expect(() => session.run([f32(matrix(2, 3, 0), 2, 3), f32(matrix(4, 5, 0), 4, 5)])).to.throw(/inner dimensions differ/);
       session.dispose();
       expect(run({ bias: true }, f32(matrix(2, 3, 0), 2, 3), f32(matrix(3, 5, 0), 3, 5), f32(matrix(1, 4, 0), 4))).to.throw();
+      expect(run({ masked: true }, f32(matrix(2, 3, 0), 2, 3), f32(matrix(3, 5, 0), 3, 5), f32(matrix(2, 4, 0), 2, 4))).to.throw();
     });
   });
 }
