@@ -22,6 +22,23 @@ Napi::Value WithCallersStack(const Napi::Error& error, const Napi::ObjectReferen
 
 void StopQueue(void* queue) { static_cast<Queue*>(queue)->Stop(); }
 
+/**
+ * How long finished jobs may follow each other before timers and sockets have their turn. Node hands over up to a thousand
+ * calls of a thread-safe function in one turn, as long as there is another by the time it is done with one.
+ */
+constexpr std::chrono::milliseconds kTurn{2};
+
+/** One that does not keep the process alive. */
+napi_threadsafe_function ThreadSafe(Napi::Env env, void* context, napi_threadsafe_function_call_js call) {
+  napi_value name = Napi::String::New(env, "hokku");
+  napi_threadsafe_function function = nullptr;
+  if (napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, context, call, &function) != napi_ok) {
+    Fail(Kind::kEngine, "Node refused a thread for asynchronous runs.", "FAIL");
+  }
+  napi_unref_threadsafe_function(env, function);
+  return function;
+}
+
 }  // namespace
 
 void Job::Settle(Napi::Env env) {
@@ -48,15 +65,15 @@ void Job::Settle(Napi::Env env) {
 }
 
 Queue::Queue(Napi::Env env) : env_(env) {
-  const auto on_done = [](napi_env raw, napi_value, void* context, void* data) {
-    if (raw != nullptr) static_cast<Queue*>(context)->Finish(raw, static_cast<Job*>(data));
-  };
-  napi_value name = Napi::String::New(env, "hokku");
-  if (napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, on_done, &done_) != napi_ok) {
-    Fail(Kind::kEngine, "Node refused a thread for asynchronous runs.", "FAIL");
-  }
-  napi_unref_threadsafe_function(env, done_);
-  // Added after the thread-safe function, so it runs before that one goes away.
+  done_ = ThreadSafe(env, this, [](napi_env raw, napi_value, void* context, void* data) {
+    if (raw == nullptr) return;
+    static_cast<Queue*>(context)->Finish(raw, static_cast<Job*>(data));
+    static_cast<Queue*>(context)->GiveTurn();
+  });
+  turned_ = ThreadSafe(env, this, [](napi_env raw, napi_value, void* context, void*) {
+    if (raw != nullptr) static_cast<Queue*>(context)->TakeTurn();
+  });
+  // Added after the thread-safe functions, so it runs before they go away.
   napi_add_env_cleanup_hook(env, StopQueue, this);
   thread_ = std::thread([this] { Loop(); });
 }
@@ -133,6 +150,25 @@ void Queue::Finish(Napi::Env env, Job* job) {
   held->Settle(env);
 }
 
+/** Nothing more is handed over in this turn, if it has lasted long enough: Node leaves `done_` once that has nothing left. */
+void Queue::GiveTurn() {
+  if (stopping_ || Clock::now() - turn_ < kTurn) return;
+  {
+    std::lock_guard lock(mutex_);
+    if (holding_) return;
+    holding_ = true;
+  }
+  napi_call_threadsafe_function(turned_, nullptr, napi_tsfn_nonblocking);
+}
+
+void Queue::TakeTurn() {
+  turn_ = Clock::now();
+  std::lock_guard lock(mutex_);
+  holding_ = false;
+  for (Job* job : held_) napi_call_threadsafe_function(done_, job, napi_tsfn_nonblocking);
+  held_.clear();
+}
+
 void Queue::Loop() {
   std::unique_lock lock(mutex_);
   for (;;) {
@@ -152,7 +188,8 @@ void Queue::Loop() {
     lock.lock();
     running_ = nullptr;
     if (stopping_) return;
-    napi_call_threadsafe_function(done_, job, napi_tsfn_nonblocking);
+    if (holding_) held_.push_back(job);
+    else napi_call_threadsafe_function(done_, job, napi_tsfn_nonblocking);
   }
 }
 
@@ -162,12 +199,14 @@ void Queue::Stop() {
     if (stopping_) return;
     stopping_ = true;
     waiting_.clear();
+    held_.clear();
     if (running_ != nullptr && running_->interrupt) running_->interrupt();
   }
   wake_.notify_all();
   thread_.join();
   jobs_.clear();
   napi_release_threadsafe_function(done_, napi_tsfn_abort);
+  napi_release_threadsafe_function(turned_, napi_tsfn_abort);
 }
 
 Queue& AddonData::QueueOf(Napi::Env env, EngineCore* engine_core) {

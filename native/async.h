@@ -6,6 +6,7 @@
 
 #include <napi.h>
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -14,6 +15,7 @@
 #include <optional>
 #include <set>
 #include <thread>
+#include <vector>
 
 #include "errors.h"
 
@@ -59,20 +61,31 @@ class Queue {
   void Stop();
 
  private:
+  using Clock = std::chrono::steady_clock;
+
   void Loop();
   void Abort(Napi::Env env, const std::shared_ptr<Job>& job);
   void Finish(Napi::Env env, Job* job);
+  void GiveTurn();
+  void TakeTurn();
 
   napi_env env_;
+  /** Hands over a job that is done. */
   napi_threadsafe_function done_ = nullptr;
+  /** Says that the event loop has gone on. */
+  napi_threadsafe_function turned_ = nullptr;
   std::thread thread_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Job*> waiting_;
   Job* running_ = nullptr;
   bool stopping_ = false;
+  /** While the event loop has its turn, what is done waits in `held_`. */
+  bool holding_ = false;
+  std::vector<Job*> held_;
   /** Only touched on the JavaScript thread, so that references die there. */
   std::set<std::shared_ptr<Job>> jobs_;
+  Clock::time_point turn_;
 };
 
 }  // namespace hokku

@@ -26,22 +26,6 @@ export class Clock {
   get memory(): number { return this.#rss; }
 }
 
-/** Milliseconds of steps after which timers and sockets have their turn. */
-const TURN_MS = 2;
-
-/**
- * Turns of the event loop. Node hands over up to a thousand finished steps before it looks at anything else, as long as
- * there is another by the time it is done with one; with small steps, several runs at once, that is a tenth of a second.
- */
-export class Turns {
-  #last = performance.now();
-  get due(): boolean { return performance.now() - this.#last > TURN_MS; }
-  async give(): Promise<void> {
-    await new Promise((resolve) => { setImmediate(resolve); });
-    this.#last = performance.now();
-  }
-}
-
 /** @throws AbortError */
 export const abort = (signal: AbortSignal): never => { throw new AbortError(`fit: the run was aborted${signal.reason instanceof Error && signal.reason.name !== 'AbortError' ? `: ${signal.reason.message}` : '.'}`); };
 

@@ -11,7 +11,7 @@ import { from, type Dataset, type DataIterator } from './data/dataset.js';
 import type { DataPosition } from './data/position.js';
 import type { EndReason, EvaluationEvent, FitEvent, StartEvent, StatisticsEvent, StepEvent, TrainableEvent } from './events.js';
 import { Puller, type Pulled } from './fit-batches.js';
-import { Clock, Turns, abort, interruptible } from './fit-clock.js';
+import { Clock, abort, interruptible } from './fit-clock.js';
 import { checkFitOptions, type Batches, type CheckedOptions, type FitOptions } from './fit-options.js';
 import { hasNonFinite, statistics } from './fit-statistics.js';
 import { Saver } from './fit-saver.js';
@@ -113,7 +113,6 @@ export class Run implements AsyncIterableIterator<FitEvent> {
       place = first && !first.done ? trainer.place(first.values[0]) : resumed?.manifest.engine ?? place;
       yield await tell(this.#started(total, place, resumed));
       const clock = new Clock();
-      const turns = new Turns();
       let reason: EndReason;
       for (;;) {
         signal?.aborted && abort(signal);
@@ -130,8 +129,6 @@ export class Run implements AsyncIterableIterator<FitEvent> {
         trainer.learningRate = this.#rate();
         const running = this.#fly(trainer.run(batch.values));
         next = trainer.step + 1 < (steps ?? Infinity) ? batches.pull() : null;
-        // While the step is made.
-        if (turns.due) await turns.give();
         const result = await running;
         clock.tick(trainer.step);
         if (saver) saver.position = batch.after;

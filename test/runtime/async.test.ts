@@ -45,6 +45,22 @@ describe('asynchronous runs', () => {
     expect(ticks).to.be.greaterThan(2);
   });
 
+  it('let timers have their turn where one follows another at once, which Node alone does after a thousand', async () => {
+    const session = engine().createSession(binary('Add'));
+    let [since, most] = [0, 0];
+    const timer = setInterval(() => { since = 0; }, 1);
+    const loop = async () => {
+      for (let i = 0; i < 1500; i++) {
+        await session.runAsync([f32([1, 2]), f32([3, 4])]);
+        most = Math.max(most, ++since);
+      }
+    };
+    // So many that there is always another that is done.
+    await Promise.all([...globalThis.Array(8)].map(loop));
+    clearInterval(timer);
+    expect(most).to.be.within(1, 500);
+  });
+
   it('reject with what run throws, and with the stack of the caller', async () => {
     const session = engine().createSession(binary('Add', 'float32', ['n']));
     function caller() { return session.runAsync([f32([1, 2]), f32([1, 2, 3])]); }
