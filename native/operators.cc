@@ -11,6 +11,7 @@
 #include "operators/product.h"
 #include "operators/random.h"
 #include "operators/segment_sum.h"
+#include "operators/sequence.h"
 
 namespace hokku {
 namespace {
@@ -78,7 +79,7 @@ struct Operators {
     ((which & bit ? check(api->CustomOpDomain_Add(domain, new Operator<Ops>(api))) : void(), bit <<= 1), ...);
   }
 };
-using All = Operators<CallbackOp, FusedOp, RandomBitsOp, RandomSplitOp, RandomFoldInOp, QrOp, ProductOp, SegmentSumOp, ConvOp, ConvKernelGradientOp, PoolOp, MaxPoolGradientOp, PackMatrixOp, PackedProductOp,
+using All = Operators<CallbackOp, FusedOp, SequenceOp, RandomBitsOp, RandomSplitOp, RandomFoldInOp, QrOp, ProductOp, SegmentSumOp, ConvOp, ConvKernelGradientOp, PoolOp, MaxPoolGradientOp, PackMatrixOp, PackedProductOp,
                       CholeskyOp, TriangularSolveOp, LuOp, PermutationOp, LuSolveOp, DeterminantOp, CofactorsOp, EighOp, EigvalshOp, SvdOp, SvdvalsOp, PinvOp>;
 
 }  // namespace

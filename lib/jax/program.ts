@@ -9,6 +9,7 @@ import { lowerProgram } from '../lowering/lower.js';
 import { pairDonated, type InPlace } from '../lowering/fusion.js';
 import { kernelsOf } from '../lowering/kernels.js';
 import { serialize } from '../lowering/model.js';
+import { gatherSequences } from '../lowering/sequence.js';
 import { ConcreteArray, NDArray, aval, cpu, expectConcrete, formatAval, type Aval, type Device } from './array.js';
 import { cacheFile, readEntry, writeEntry, type Layout } from './compilation-cache.js';
 import { config, type EngineName } from './config.js';
@@ -175,6 +176,7 @@ export class Program {
       this.#session = this.#bind = null;
       return;
     }
+    if (built && onCpu && small(jaxpr)) gatherSequences(built.graph);
     const model = stored?.model ?? serialize(built!.graph);
     this.modelBytes = model.byteLength;
     const options: SessionOptions = {
@@ -193,7 +195,7 @@ export class Program {
 
   /** The program as text, as it is compiled: after the passes. */
   get text(): string { return formatJaxpr(this.jaxpr); }
-  /** The bytes of its ONNX model, before the engine's own optimisations. Written anew at each call. */
+  /** The bytes of its ONNX model, before the engine's own optimisations, and before small nodes are gathered. Written anew at each call. */
   model(): Uint8Array { return serialize(this.#build().graph); }
   /** How many nodes of each operator that model has, subgraphs included; `hokku.` stands before operators of our own. */
   nodeCounts(): Record<string, number> { return countNodes(this.#build().graph); }

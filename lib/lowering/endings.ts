@@ -1,6 +1,7 @@
 /** What comes right after a product or a convolution of ours, and is done while its results are in registers. */
-import { Literal, eliminateDeadCode, type Atom, type Equation, type Jaxpr } from '../jax/core.js';
+import { eliminateDeadCode, type Atom, type Equation, type Jaxpr } from '../jax/core.js';
 import { dims } from '../jax/dims.js';
+import { isLiteral } from './fusion.js';
 import type { Primitive } from '../jax/primitives/primitive.js';
 
 /** Who reads a value; null stands for the program's results. */
@@ -15,7 +16,7 @@ export function usersOf(jaxpr: Jaxpr): Map<Atom, (Equation | null)[]> {
 /** What can follow beside a bias and a ReLU: a scale before the bias, what is added after it, a ReLU's gradient. */
 type More = 'scaled' | 'added' | 'masked';
 
-const isZero = (a: Atom): boolean => a instanceof Literal && Object.is(a.value, 0);
+const isZero = (a: Atom): boolean => isLiteral(a) && Object.is(a.value, 0);
 
 /**
  * The bias added to a result of `primitive` along its last axis and the ReLU after it become parts of it: a last input, and the parameter

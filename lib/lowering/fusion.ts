@@ -262,7 +262,7 @@ function group(jaxpr: Jaxpr, equations: readonly Equation[], producer: ReadonlyM
   for (const e of equations) {
     if (inlined.has(e) || summed.has(e) || dropped.has(e)) continue;
     const members = owner.get(e);
-    if (!members) { steps.push(largeSum(e) ?? { kind: 'equation', equation: e }); continue; }
+    if (!members) { steps.push(sumLoop(e, producer) ?? { kind: 'equation', equation: e }); continue; }
     const sorted = [...members].sort((x, y) => order.get(x)! - order.get(y)!);
     // The group stands where its result is made: all it needs is there by then.
     if (sorted.findLast((m) => !inlined.has(m)) !== e) continue;
@@ -294,10 +294,13 @@ function sumStore({ primitive, params, inputs: [x] }: Equation): number | null {
 
 /** From so many elements on, a sum of something that no loop makes is a loop all the same: it has all threads, and adds in float64. */
 const LARGE_SUM = 2 ** 15;
-function largeSum(e: Equation): Step | null {
+/** So is one of what our product makes (a bias's gradient), with which it may share a node. */
+function sumLoop(e: Equation, producer: ReadonlyMap<Atom, Equation>): Step | null {
   const sum = sumStore(e);
   const [x] = e.inputs;
-  if (sum === null || isLiteral(x) || !dims.isStatic(x.aval.shape) || dims.size(x.aval.shape) < (sum % 256 === 3 ? ONE_PART : LARGE_SUM)) return null;
+  if (sum === null || isLiteral(x) || !dims.isStatic(x.aval.shape)) return null;
+  const least = producer.get(x)?.primitive.name === 'product' ? 0 : sum % 256 === 3 ? ONE_PART : LARGE_SUM;
+  if (dims.size(x.aval.shape) < least) return null;
   return { kind: 'fused', loops: [{ equations: [], stores: [{ atom: e.outputs[0], sumOf: x, sum }] }], barrier: [] };
 }
 

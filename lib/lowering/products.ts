@@ -15,7 +15,11 @@ interface ProductParams { readonly transA: number; readonly transB: number; read
 /** Inputs: both operands, then a bias and a ReLU's result where there are such. Made here only, so that it has no rules but its lowering. */
 const productP = {
   name: 'product',
-  lower: (g, inputs, params) => [g.node('Product', inputs, { ...params }, 'hokku')],
+  lower: (g, inputs, params, { outputs: [out] }) => {
+    const name = g.node('Product', inputs, { ...params }, 'hokku');
+    g.declareOnce(name, out.dtype, out.shape);
+    return [name];
+  },
 } as Pick<Primitive<ProductParams>, 'name' | 'lower'> as Primitive<ProductParams>;
 
 interface Operand { readonly atom: Atom; /** The contracted axis. */ readonly axis: number }

@@ -82,22 +82,15 @@ inline bool hasBias(const OrtApi* api, const OrtKernelInfo* info, size_t followi
 }
 
 // An input with a number for each column.
-inline const float* columnsOf(ContextHost& host, size_t input, int64_t columns, const char* name, const char* what) {
-  const Tensor x = host.input(input);
+inline const float* columnsOf(const Tensor& x, int64_t columns, const char* name, const char* what) {
   if (x.shape.size() != 1 || x.shape[0] != columns) throw std::invalid_argument("hokku." + std::string(name) + ": " + what + " does not fit");
   return static_cast<const float*>(x.data);
 }
 
 // An input of the result's shape.
-inline const float* alikeOf(ContextHost& host, size_t input, std::span<const int64_t> shape, const char* name, const char* what) {
-  const Tensor x = host.input(input);
+inline const float* alikeOf(const Tensor& x, std::span<const int64_t> shape, const char* name, const char* what) {
   if (!std::ranges::equal(x.shape, shape)) throw std::invalid_argument("hokku." + std::string(name) + ": " + what + " does not fit");
   return static_cast<const float*>(x.data);
-}
-
-// The bias of so many columns, or null where there is none.
-inline const float* biasOf(ContextHost& host, bool present, int64_t columns, const char* name) {
-  return present ? columnsOf(host, 2, columns, name, "the bias") : nullptr;
 }
 
 inline int64_t intAttribute(const OrtApi* api, const OrtKernelInfo* info, const char* name) {

@@ -95,13 +95,13 @@ struct ConvOp : Signature<6, 1, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT> {
     if (in != (attributes_.depthwise ? 1 : x.shape.back())) throw std::invalid_argument("hokku.Conv: the kernel does not take the image's channels");
     size_t next = 2;
     Ending ending{nullptr, nullptr, nullptr, nullptr, relu_};
-    if (scaled_) ending.scale = columnsOf(host, next++, features, kName, "a scale or bias");
-    if (biased_) ending.bias = columnsOf(host, next++, features, kName, "a scale or bias");
+    if (scaled_) ending.scale = columnsOf(host.input(next++), features, kName, "a scale or bias");
+    if (biased_) ending.bias = columnsOf(host.input(next++), features, kName, "a scale or bias");
     Shape shape{x.shape[0]};
     for (size_t i = 2 - rank; i < 2; i++) shape.push_back(static_cast<int64_t>(c.axes[i].out));
     shape.push_back(features);
-    if (added_) ending.added = alikeOf(host, next++, shape, kName, "what is added");
-    if (masked_) ending.mask = alikeOf(host, next++, shape, kName, "the mask");
+    if (added_) ending.added = alikeOf(host.input(next++), shape, kName, "what is added");
+    if (masked_) ending.mask = alikeOf(host.input(next++), shape, kName, "the mask");
     convolve(c, static_cast<const float*>(x.data), static_cast<const float*>(w.data), ending, static_cast<float*>(host.output(0, shape)), host);
   }
 

@@ -53,7 +53,7 @@ struct PackedProductOp : Signature<3, 1, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT> {
     if (a.shape.size() != 2 || a.shape[0] == 0 || a.shape[1] == 0) throw std::invalid_argument("hokku.PackedProduct: expected 2 dimensions, of which none is empty");
     const auto rows = static_cast<size_t>(a.shape[0]), depth = static_cast<size_t>(a.shape[1]), columns = static_cast<size_t>(columns_);
     if (elementCount(packed.shape) != packedSize(depth, columns)) throw std::invalid_argument("hokku.PackedProduct: inner dimensions differ");
-    const float* bias = biasOf(host, bias_, columns_, kName);
+    const float* bias = bias_ ? columnsOf(host.input(2), columns_, kName, "the bias") : nullptr;
     const int64_t shape[] = {a.shape[0], columns_};
     multiplyPacked(static_cast<const float*>(a.data), rows, depth, static_cast<const float*>(packed.data), columns, bias, relu_,
                    static_cast<float*>(host.output(0, shape)), host);
