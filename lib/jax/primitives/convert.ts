@@ -2,7 +2,7 @@
 import { NDArray, Scalar, aval, isArray, type Aval } from '../array.js';
 import { bind } from '../core.js';
 import { map } from '../tree.js';
-import { DTYPES, isFloat, isHalf, isInteger, type DType } from '../dtypes.js';
+import { DTYPES, integerLimits, isFloat, isHalf, isInteger, type DType } from '../dtypes.js';
 import { TypeError } from '../../runtime/errors.js';
 import { add, bitwiseAnd, div, eq, max, min, mul, neg, pow, select, sub } from './arithmetic.js';
 import { composed } from './composed.js';
@@ -62,7 +62,7 @@ export const stopGradientP: Primitive = primitive({
 /** The elements as `dtype`; the array itself where it has that dtype already and `weak` does not say otherwise. */
 export function convertElementType(x: NDArray, dtype: DType, weak?: boolean): NDArray {
   if (x.dtype === dtype && (x instanceof Scalar ? x.weakType === (weak ?? false) : weak === undefined || x.weakType === weak)) return x;
-  if (x instanceof Scalar) return new Scalar(dtype === 'bool' ? Boolean(x.value) : isFloat(dtype) ? Number(x.value) : truncated(x.value), dtype, weak ?? false);
+  if (x instanceof Scalar) return new Scalar(converted(x, dtype), dtype, weak ?? false);
   if (isFloat(x.dtype) && isInteger(dtype)) {
     // The engine ends at the limits of a dtype only where 32 bits of both meet, and for uint8; JAX does so everywhere.
     if (isHalf(x.dtype)) return convertElementType(convertElementType(x, 'float32'), dtype, weak);
@@ -72,7 +72,16 @@ export function convertElementType(x: NDArray, dtype: DType, weak?: boolean): ND
   return bind(convertP, [x], weak ? { dtype, weak } : { dtype })[0];
 }
 const NARROW: Partial<Record<DType, readonly [number, number]>> = { int8: [-128, 127], int16: [-32768, 32767], uint16: [0, 65535] };
-const truncated = (v: number | bigint | boolean): number | bigint => (typeof v === 'bigint' ? v : Math.trunc(Number(v)));
+/** Integers wrap, as their memory does later; floats end at the limits, and NaN is 0. */
+function converted({ value, dtype: from }: Scalar, to: DType): number | bigint | boolean {
+  if (to === 'bool') return Number(value) !== 0;
+  if (isFloat(to)) return Number(value);
+  if (typeof value === 'bigint') return value;
+  const whole = Math.trunc(Number(value)) || 0;
+  if (!isFloat(from)) return whole;
+  const [least, most] = integerLimits(to);
+  return whole < least ? least : whole > most ? most : whole;
+}
 
 /** The same bits read as another dtype of the same width. */
 export const bitcastConvertType = (x: NDArray, dtype: DType): NDArray =>
