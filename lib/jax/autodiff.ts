@@ -180,13 +180,26 @@ export function grad(f: Fn, options: GradOptions = {}): Fn {
   };
 }
 
-/** As `jax.vjp`: [outputs, pullback], where pullback takes cotangents shaped like the outputs and gives one for each argument. */
-export function vjp(f: Fn, ...primals: any[]): [any, (cotangents: any) => any[]] {
+/** The only keyword that follows the operands; no tree of them has this key alone. */
+const isAuxOption = (x: unknown): x is { hasAux: boolean } => typeof x === 'object' && x !== null && Object.keys(x).length === 1 && typeof (x as { hasAux?: unknown }).hasAux === 'boolean';
+
+type Pull = (cotangents: any) => any[];
+/**
+ * As `jax.vjp`: [outputs, pullback], where pullback takes cotangents shaped like the outputs and gives one for each argument.
+ * With `{ hasAux: true }` behind the arguments f returns [outputs, aux], and aux, which has no derivative, comes third.
+ */
+export function vjp(f: Fn, ...args: [...primals: any[], options: { hasAux: true }]): [any, Pull, any];
+export function vjp(f: Fn, ...primals: any[]): [any, Pull];
+export function vjp(f: Fn, ...args: any[]): [any, Pull, any?] {
   checkFunction(f, 'vjp');
+  const option = isAuxOption(args.at(-1)) ? (args.at(-1) as { hasAux: boolean }) : null;
+  const primals = option ? args.slice(0, -1) : args;
   const flat = flattenArgs(primals, 'vjp');
   // What has no derivative keeps its values, so that masks can index; its cotangent is zero.
   const differentiable = (x: NDArray) => isFloat(x.dtype);
-  const { closed, out } = traceFlat(f, flat, 'vjp', differentiable);
+  const { closed, out: whole } = traceFlat(f, flat, 'vjp', differentiable);
+  if (option?.hasAux && (whole.kind !== 'list' || whole.children.length !== 2)) throw new TypeError('vjp: with { hasAux: true } the function must return [outputs, aux].');
+  const [out, aux] = option?.hasAux ? whole.children : [whole];
   const leaves = flat.leaves.filter(differentiable);
   const needed = [...closed.consts.map(() => false), ...leaves.map(() => true)];
   const all = [...closed.consts, ...leaves];
@@ -202,17 +215,18 @@ export function vjp(f: Fn, ...primals: any[]): [any, (cotangents: any) => any[]]
       const a = closed.jaxpr.outputs[i].aval;
       if (!dims.equalShapes(ct.shape, a.shape) || (isFloat(a.dtype) && ct.dtype !== a.dtype)) throw new ValueError(`vjp: cotangent ${i} must be ${formatAval(a)}, like the output, but is ${formatAval(ct)}.`);
     });
-    const whole = (values: readonly NDArray[]): NDArray[] => {
+    const back = (values: readonly NDArray[]): NDArray[] => {
       const { pullback } = open ?? vjpJaxpr(closed.jaxpr, values.slice(0, all.length), needed);
-      const back = pullback(values.slice(all.length));
-      return closed.jaxpr.inputs.flatMap((v, i) => (needed[i] ? [back[i] ?? zeros(strong(v.aval))] : []));
+      const grads = pullback([...values.slice(all.length), ...outputs.slice(out.size).map(() => null)]);
+      return closed.jaxpr.inputs.flatMap((v, i) => (needed[i] ? [grads[i] ?? zeros(strong(v.aval))] : []));
     };
     const inputs = [...all, ...cts];
-    const results = currentFrame() ? whole(inputs) : apply(trace((...xs) => whole(xs), inputs.map((x) => x.aval)), inputs);
+    const results = currentFrame() ? back(inputs) : apply(trace((...xs) => back(xs), inputs.map((x) => x.aval)), inputs);
     let at = 0;
     return tree.unflatten(flat.def, flat.leaves.map((x) => (differentiable(x) ? results[at++] : zeros(strong(x.aval))))) as any[];
   };
-  return [tree.unflatten(out, outputs), pull];
+  const value = tree.unflatten(out, outputs.slice(0, out.size));
+  return aux ? [value, pull, tree.unflatten(aux, outputs.slice(out.size))] : [value, pull];
 }
 
 /** The program of `f(...args)`, printable with `String`-like `formatJaxpr`. As `jax.make_jaxpr`. */

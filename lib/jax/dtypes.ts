@@ -11,6 +11,11 @@ const FLOATS: DType[] = ['float16', 'bfloat16', 'float32', 'float64'];
 export const isFloat = (d: DType): boolean => FLOATS.includes(d);
 export const isInteger = (d: DType): boolean => UNSIGNED.includes(d) || SIGNED.includes(d);
 export const isUnsigned = (d: DType): boolean => UNSIGNED.includes(d);
+/** The least and the greatest value of an integer dtype. */
+export function integerLimits(d: DType): [bigint, bigint] {
+  const bits = BigInt(8 * DTYPES[d].size);
+  return isUnsigned(d) ? [0n, (1n << bits) - 1n] : [-(1n << (bits - 1n)), (1n << (bits - 1n)) - 1n];
+}
 export const isHalf = (d: DType): boolean => d === 'float16' || d === 'bfloat16';
 
 const SHORT: Record<DType, string> = {

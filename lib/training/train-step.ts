@@ -75,8 +75,9 @@ const LARGE = 65536;
 function owned<T>(make: () => T): T {
   const before = ConcreteArray.made;
   const seen = new Set<ConcreteArray>();
-  return tree.map((leaf: NDArray) => {
-    const x = expectConcrete(leaf, 'trainStep.init');
+  return tree.map((leaf: unknown) => {
+    // Numbers and truth values in an optimizer's state are what they would be after a step.
+    const x = expectConcrete(jnp.array(toArrayLeaf(leaf, 'trainStep.init')), 'trainStep.init');
     const ours = x.serial >= before && !seen.has(x) && x.memory.byteLength >= LARGE;
     seen.add(x);
     return ours ? x : clone(x);

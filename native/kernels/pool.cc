@@ -70,6 +70,19 @@ void give(const float* __restrict from, float* __restrict to, const float* __res
   }
 }
 
+bool anyNaN(const float* x, size_t count) {
+  uint32_t any = 0;
+  for (size_t i = 0; i < count; i++) any |= maskIf(x[i] != x[i]);
+  return any != 0;
+}
+
+// Of a window with NaN, which equals nothing: whoever is not >= the one before takes its place, as in XLA.
+void giveWithNaN(const float* from, float* to, const std::vector<size_t>& taps, float cotangent) {
+  size_t chosen = taps.front();
+  for (const size_t tap : taps) chosen = from[chosen] >= from[tap] ? chosen : tap;
+  to[chosen] += cotangent;
+}
+
 }  // namespace
 
 void poolMax(const Convolution& c, const float* image, float* result, Host& host) {
@@ -108,6 +121,10 @@ void poolMaxBack(const Convolution& c, const float* image, const float* result, 
             to[i] += left[i];
             left[i] = 0;
           }
+        }
+        if (!anyNaN(result + at, count)) return;
+        for (size_t i = 0; i < count; i++) {
+          if (result[at + i] != result[at + i] && !taps.empty()) giveWithNaN(image + first + i, gradient + first + i, taps, cotangent[at + i]);
         }
       });
     }

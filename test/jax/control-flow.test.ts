@@ -73,6 +73,15 @@ describe('control flow', () => {
     refused(() => lax.cond(true, () => [1], () => 1), /same structure/);
     refused(() => lax.switch(0, []), /list of one function or more/);
     refused(() => lax.foriLoop(0, jnp.ones([]), (_i: Array, x: Array) => x, 0), /integer scalars/);
+    // JAX takes an unroll of 0, and bounds in either order.
+    for (const unroll of [-1, 2.5, 'a', null]) refused(() => lax.scan((c: Array) => [c, null], 0, null, { length: 2, unroll } as any), /unroll must be a boolean or a whole number from 0/);
+    for (const unroll of [0, 3, true, false]) expect(lax.scan((c: Array) => [jnp.add(c, 1), null], 0, null, { length: 2, unroll })[0].item()).to.equal(2);
+    for (const length of [-1, 2.5, true]) refused(() => lax.scan((c: Array) => [c, null], 0, null, { length } as any), /length must be a whole number from 0/);
+    for (const bound of [2.5, NaN, 2 ** 31]) refused(() => lax.foriLoop(0, bound, (_i: Array, x: Array) => x, 0), /bounds must be whole numbers of 32 bits/);
+    refused(() => lax.foriLoop(0, 2, (_i: Array, x: Array) => x, 0, { unroll: -1 }), /unroll/);
+    refused(() => lax.foriLoop(0, jnp.array([2], { dtype: 'int32' }).index(0), (_i: Array, x: Array) => x, 0, { unroll: 2 }), /unroll needs bounds that are numbers/);
+    expect(lax.foriLoop(0, 3, (i: Array, x: Array) => jnp.add(x, i), 0, { unroll: true }).item()).to.equal(3);
+    expect(lax.foriLoop(2, 0, (i: Array, x: Array) => jnp.add(x, i), 5).item()).to.equal(5);
     refused(() => lax.scan(async () => [0, null] as any, 0, null, { length: 1 }), /async functions cannot be traced/);
   });
 });

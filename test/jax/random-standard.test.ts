@@ -27,7 +27,7 @@ const PROGRAMS: Record<string, (key: JaxArray) => JaxArray> = {
   'bits, an odd number': (k) => random.bits(k, [7]), 'bits of a matrix': (k) => random.bits(k, [3, 4]), 'none at all': (k) => random.bits(k, [0]),
   'bits of 8': (k) => random.bits(k, [7], { dtype: 'uint8' }), 'bits of 16': (k) => random.bits(k, [7], { dtype: 'uint16' }), 'bits of 64': (k) => random.bits(k, [5], { dtype: 'uint64' }),
   split: (k) => random.split(k, 3), 'a split of an odd number': (k) => random.split(k, 5), foldIn: (k) => random.foldIn(k, 4294967295),
-  uniform: (k) => random.uniform(k, [6]), bernoulli: (k) => random.bernoulli(k, { p: 0.3, shape: [9] } as never), randint: (k) => random.randint(k, [5], 0, 10), permutation: (k) => random.permutation(k, 6),
+  uniform: (k) => random.uniform(k, [6]), bernoulli: (k) => random.bernoulli(k, 0.3, [9]), randint: (k) => random.randint(k, [5], 0, 10), permutation: (k) => random.permutation(k, 6),
 };
 const CLOSE: Record<string, (key: JaxArray) => JaxArray> = {
   normal: (k) => random.normal(k, [50]), truncatedNormal: (k) => random.truncatedNormal(k, -2, 2, [50]), gumbel: (k) => random.gumbel(k, [50]), exponential: (k) => random.exponential(k, [50]),

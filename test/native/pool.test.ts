@@ -91,6 +91,23 @@ for (const info of engines()) {
       }
     });
 
+    it("gives the cotangent of a window with NaN where JAX's gradient goes: to the largest behind its last NaN, or to that", () => {
+      const image = [1, NaN, 2, 0, 3, 4, 5, 6, NaN, NaN, 0, 1, NaN, NaN, 2, 1];
+      // jax.vjp of lax.reduce_window for the cotangents 1, 2, 3, …
+      const table: [Omit<Axis, 'in' | 'dilation'>[], number[]][] = [
+        [[{ window: 2, stride: 2, low: 0, high: 0 }, { window: 2, stride: 2, low: 0, high: 0 }], [0, 0, 0, 0, 0, 1, 0, 2, 0, 0, 0, 0, 0, 3, 4, 0]],
+        [[{ window: 2, stride: 1, low: 0, high: 0 }, { window: 2, stride: 1, low: 0, high: 0 }], [0, 0, 0, 0, 0, 1, 2, 9, 0, 4, 5, 0, 0, 7, 17, 0]],
+        [[{ window: 3, stride: 2, low: 0, high: 1 }, { window: 3, stride: 2, low: 0, high: 1 }], [0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 1, 0, 0, 0, 7, 0]],
+      ];
+      const channels = 17;
+      const spread = (list: readonly number[]) => Float32Array.from({ length: list.length * channels }, (_, i) => list[Math.floor(i / channels)]);
+      for (const [axes, want] of table) {
+        const w: Way = { n: 1, channels, axes: axes.map((a) => ({ ...a, in: 4, dilation: 1 })) };
+        const maxima = values(pool(w, spread(image), false));
+        expect(values(back(w, spread(image), maxima, spread(Array.from({ length: maxima.length / channels }, (_, i) => i + 1))))).to.deep.equal(spread(want));
+      }
+    });
+
     it('refuses what does not fit', () => {
       const image = noise(imageShape(LARGE), 1);
       expect(() => run('Pool', [f32(image, imageShape(LARGE))], { ...attributes(LARGE), window: [40, 3], sum: 0 }, 4)).to.throw(/nothing may be empty/);

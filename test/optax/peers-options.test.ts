@@ -1,6 +1,8 @@
 import { expect } from 'chai';
-import { grad, jit, nn, numpy as jnp, random, vmap, type Array } from '../../lib/jax/index.js';
+import { grad, jit, nn, numpy as jnp, random, tree, vmap, type Array } from '../../lib/jax/index.js';
 import * as optax from '../../lib/optax/index.js';
+import { TypeError } from '../../lib/runtime/errors.js';
+import { trainStep } from '../../lib/training/index.js';
 
 const numbers = (x: Array) => [...(x.data as Float32Array)];
 const expectClose = (x: Array, wanted: number[]) => numbers(x).forEach((v, i) => expect(v).to.be.closeTo(wanted[i]!, 1e-5));
@@ -51,6 +53,32 @@ describe('what Optax takes', () => {
     expect(numbers(a!)).to.deep.equal(numbers(b!));
     expect(Object.keys(optax.injectHyperparams(optax.adam, { staticArgs: ['eps_root'] })(0.1).init(params).hyperparams)).not.to.include('epsRoot');
     expect(() => optax.injectHyperparams(optax.adam)(0.1, { foo: 1 })).to.throw(/unknown argument 'foo'/);
+  });
+  it('injectHyperparams leaves a mask that is a function to the optimizer, in a training step too', () => {
+    // Optax's numbers, with static_args=('mask',): decay of 0.5 for the matrix alone.
+    const params = { l: { w: jnp.ones([3, 2]), b: jnp.ones([2]) } };
+    const loss = (p: typeof params): Array => jnp.sum(jnp.square(jnp.matmul(jnp.ones([1, 3]), p.l.w).add(p.l.b)));
+    for (const mask of [() => ({ l: { w: true, b: false } }), (p: typeof params) => tree.map((x: Array) => x.ndim > 1, p)]) {
+      const make = (factory: (...args: any[]) => optax.GradientTransformation) => factory(0.1, { weightDecay: 0.5, mask });
+      for (const opt of [make(optax.adamw), make(optax.injectHyperparams(optax.adamw)), make(optax.injectHyperparams(optax.adamw, { staticArgs: 'mask' }))]) {
+        const [updates] = opt.update(grad(loss)(params), opt.init(params), params) as any[];
+        for (const [name, wanted] of [['w', -0.15], ['b', -0.1]] as const) numbers(updates.l[name]).forEach((v) => expect(v).to.be.closeTo(wanted, 1e-5));
+        const step = trainStep({ loss, optimizer: opt });
+        const [carry] = step(step.init(params), {});
+        for (const [name, wanted] of [['w', 0.85], ['b', 0.9]] as const) numbers((carry.trainable as any).l[name]).forEach((v) => expect(v).to.be.closeTo(wanted, 1e-5));
+      }
+    }
+    expect(() => optax.injectHyperparams(({ choose }) => optax.masked(optax.sgd(0.1), choose))({ choose: () => ({ l: true }) }).init(params)).to.throw(TypeError, /'choose'.*staticArgs/);
+  });
+  it('numbers and truth values in the state of an optimizer are arrays to a training step', () => {
+    const count = { init: () => ({ on: true, rate: 0.5 }), update: (updates: any, state: any) => [tree.map((u: Array) => u.mul(jnp.where(state.on, state.rate, 0)), updates), state] };
+    const [params, loss] = [{ l: { w: jnp.ones([2]) } }, (p: { l: { w: Array } }) => jnp.sum(p.l.w)];
+    const step = trainStep({ loss, optimizer: count as never });
+    let carry = step.init(params);
+    for (let k = 0; k < 2; k++) [carry] = step(carry, {});
+    expectClose((carry.trainable as any).l.w, [2, 2]);
+    const named = { ...count, init: () => ({ name: 'a' }) };
+    expect(() => trainStep({ loss, optimizer: named as never }).init(params)).to.throw(TypeError, /trainStep.init.*string/);
   });
   it('counts may be numbers, keys may be whole arrays', () => {
     expect(optax.safeIncrement(3).item()).to.equal(4);

@@ -42,7 +42,7 @@ describe('optimizers in training artifacts', function () {
 
   it('a loss that draws random numbers, with noisy gradients, is the fused step', () => {
     const drops = (p: any, { x }: any, { rng }: any): Array => {
-      const keep = random.bernoulli(rng, { p: 0.5, shape: [8, 4] } as never);
+      const keep = random.bernoulli(rng, 0.5, [8, 4]);
       return jnp.mean(jnp.square(jnp.where(keep, x.mul(2), 0).matmul(p.layer.w)));
     };
     const params = { layer: { w: jnp.linspace(-1, 1, 12).reshape([4, 3]) } };

@@ -4,7 +4,7 @@ import { checkOptions } from '../../runtime/options.js';
 import { Scalar, aval, formatAval, isArray, type Aval, type NDArray } from '../array.js';
 import { checkFunction, flattenArgs, toArrayLeaf, traceFlat, type Flat, type Fn } from '../autodiff.js';
 import { bind, type ClosedJaxpr } from '../core.js';
-import { canonicalAxis, dims, isSymbolic } from '../dims.js';
+import { canonicalAxis, dims } from '../dims.js';
 import { isInteger } from '../dtypes.js';
 import { add, lt, max, min } from '../primitives/arithmetic.js';
 import { condP } from '../primitives/control-flow/cond.js';
@@ -49,6 +49,7 @@ export interface ScanOptions {
   /** True writes every turn out; a number is accepted and changes nothing, since the engine runs the loop. */
   unroll?: number | boolean;
 }
+const isCount = (n: unknown): n is number => Number.isInteger(n) && (n as number) >= 0;
 
 /**
  * A loop over the leading axis of `xs`: `f(carry, x)` gives `[carry, y]`; the result is the last carry and all `y`
@@ -58,13 +59,15 @@ export interface ScanOptions {
 export function scan(f: Fn, init: any, xs: any, options: ScanOptions = {}): [any, any] {
   checkFunction(f, 'scan');
   const { length: given, reverse = false, unroll = 1 } = checkOptions('scan', options, ['length', 'reverse', 'unroll']);
+  if (typeof unroll !== 'boolean' && !isCount(unroll)) throw new ValueError(`scan: unroll must be a boolean or a whole number from 0, got ${String(unroll)}.`);
   const [initial, slices] = [flattenArgs(init, 'scan'), flattenArgs(xs, 'scan')];
   if (slices.leaves.some((x) => x.ndim === 0)) throw new ShapeError('scan: the arrays to scan over need a leading axis, but one is a scalar.');
   const lengths = [...new Set([...(given === undefined || given === null ? [] : [given]), ...slices.leaves.map((x) => x.shape[0])])];
   if (lengths.length === 0) throw new ValueError('scan: without arrays to scan over, options.length must say how many turns there are.');
   if (lengths.length > 1) throw new ShapeError(`scan: the leading axes have different sizes: ${lengths.join(', ')}.`);
   const [length] = lengths;
-  if (isSymbolic(length)) throw new ShapeError(`scan: the number of turns must be a number, got the open dimension ${String(length)}.`);
+  if (typeof length === 'object') throw new ShapeError(`scan: the number of turns must be a number, got the open dimension ${String(length)}.`);
+  if (!isCount(length)) throw new ValueError(`scan: options.length must be a whole number from 0, got ${String(length)}.`);
   let outDef!: tree.TreeDef;
   const rows = slices.leaves.map((x) => aval(x.shape.slice(1), x.dtype));
   const { closed, carry } = traceBody('scan', initial, (now) => {
@@ -125,13 +128,19 @@ export function whileLoop(cond: Fn, body: Fn, init: any): any {
   return tree.unflatten(carry.def, results);
 }
 
-/** `value = body(i, value)` for i from `lower` below `upper`. Bounds that are numbers make a scan, which has gradients. As `jax.lax.fori_loop`. */
-export function foriLoop(lower: Operand, upper: Operand, body: Fn, init: any): any {
+/**
+ * `value = body(i, value)` for i from `lower` below `upper`. Bounds that are numbers make a scan, which has gradients and takes
+ * `unroll`. As `jax.lax.fori_loop`.
+ */
+export function foriLoop(lower: Operand, upper: Operand, body: Fn, init: any, options?: Pick<ScanOptions, 'unroll'>): any {
   checkFunction(body, 'foriLoop');
+  const { unroll } = checkOptions('foriLoop', options, ['unroll']);
   if (typeof lower === 'number' && typeof upper === 'number') {
+    for (const x of [lower, upper]) if (!Number.isInteger(x) || x !== (x | 0)) throw new TypeError(`foriLoop: the bounds must be whole numbers of 32 bits, got ${x}.`);
     const length = Math.max(0, upper - lower);
-    return scan(([i, value]: [NDArray, any]) => [[add(i, 1), body(i, value)], null], [convertElementType(new Scalar(lower, 'int32'), 'int32', false), init], null, { length })[0][1];
+    return scan(([i, value]: [NDArray, any]) => [[add(i, 1), body(i, value)], null], [convertElementType(new Scalar(lower, 'int32'), 'int32', false), init], null, { length, unroll })[0][1];
   }
+  if (unroll !== undefined) throw new ValueError('foriLoop: unroll needs bounds that are numbers.');
   const [from, to] = [lower, upper].map((x) => asArray(x, 'foriLoop'));
   for (const x of [from, to]) if (x.ndim || !isInteger(x.dtype)) throw new TypeError(`foriLoop: the bounds must be integer scalars, got ${formatAval(x)}.`);
   const dtype = isArray(lower) && !(lower instanceof Scalar) ? from.dtype : to.dtype;

@@ -1,10 +1,10 @@
 /** Making arrays. */
 import { checkOptions } from '../../runtime/options.js';
-import { ShapeError, TypeError } from '../../runtime/errors.js';
-import { ConcreteArray, NDArray, Scalar, aval, fromBytes, isArray, type NestedList } from '../array.js';
+import { ShapeError, TypeError, ValueError } from '../../runtime/errors.js';
+import { ConcreteArray, NDArray, Scalar, aval, fromBytes, isArray, scalar, type NestedList } from '../array.js';
 import { dims, formatShape, type Shape } from '../dims.js';
 import { checkShape, promoteOperands } from './promotion.js';
-import { checkDType, dtypeOfTypedArray, encode, isFloat, type DType, type TypedArray } from '../dtypes.js';
+import { checkDType, dtypeOfTypedArray, encode, integerLimits, isInteger, DTYPES, type DType, type TypedArray } from '../dtypes.js';
 import { convertElementType } from '../primitives/convert.js';
 import { iota } from '../primitives/indexing.js';
 import { add, eq, mul } from '../primitives/arithmetic.js';
@@ -63,10 +63,19 @@ function made(data: ArrayLike, dtype: DType | undefined, copy: boolean): NDArray
   walk(data as NestedList, 0);
   const natural: DType = flat.length && flat.every((x) => typeof x === 'boolean') ? 'bool' : flat.some((x) => typeof x === 'bigint') ? 'int64' : 'float32';
   const chosen = dtype ?? natural;
-  if (chosen === 'int64' || chosen === 'uint64') for (const x of flat) if (typeof x === 'number' && !Number.isFinite(x)) {
-    throw new TypeError(`jnp.array: ${x} cannot be ${chosen}.`);
-  }
+  if (isInteger(chosen)) checkFits(flat, chosen);
   return new ConcreteArray(aval(shape, chosen), encode(chosen, flat));
+}
+
+/** Elements of arrays wrap or end at the limits when they are converted; numbers that somebody wrote are mistakes then. */
+function checkFits(values: readonly (number | bigint | boolean)[], dtype: DType): void {
+  const limits = integerLimits(dtype);
+  // Comparisons of numbers with bigints are slow, and needed for 64 bits only.
+  const [least, most] = DTYPES[dtype].size < 8 ? limits.map(Number) : limits;
+  for (const v of values) {
+    const whole = typeof v === 'bigint' ? v : Math.trunc(Number(v));
+    if (!(whole >= least && whole <= most)) throw new ValueError(`jnp.array: ${v} does not fit ${dtype} (${least} to ${most}); choose a wider dtype, or convert an array with astype.`);
+  }
 }
 
 function typed(data: TypedArray, kept: DType, dtype: DType | undefined, copy: boolean): NDArray {
@@ -88,16 +97,15 @@ export const asarray = (data: ArrayLike, options?: DTypeOption): NDArray => {
 export function full(shape: Shape | number, value: ArrayLike | boolean, options?: DTypeOption): NDArray {
   const { dtype } = checkOptions('jnp.full', options, ['dtype']);
   const to = checkShape('jnp.full', shape);
-  if (isArray(value) && !(value instanceof Scalar)) return expandTo(dtype ? convertElementType(value, dtype) : value, to);
-  const v = isArray(value) ? (value as Scalar).value : (value as number | boolean | bigint);
+  const v = value instanceof Scalar ? value.value : value;
+  if (typeof v === 'object') return expandTo(asarray(v, { dtype }), to);
   const chosen = checkDType(dtype ?? (typeof v === 'boolean' ? 'bool' : 'float32'), 'jnp.full');
   return filled(v, chosen, to);
 }
 const filled = (value: number | bigint | boolean, dtype: DType, shape: Shape): NDArray => {
-  const s = new Scalar(isFloat(dtype) ? Number(value) : dtype === 'bool' ? Boolean(value) : typeof value === 'bigint' ? value : Math.trunc(Number(value)), dtype, false);
-  return shape.length === 0 ? asStrong(s) : expandTo(s, shape);
+  const s = convertElementType(scalar(value), dtype, false);
+  return shape.length === 0 ? array(s) : expandTo(s, shape);
 };
-const asStrong = (s: Scalar): NDArray => array(s);
 
 export const zeros = (shape: Shape | number, options?: DTypeOption): NDArray => full(shape, 0, { dtype: checkDType(checkOptions('jnp.zeros', options, ['dtype']).dtype ?? 'float32', 'jnp.zeros') });
 export const ones = (shape: Shape | number, options?: DTypeOption): NDArray => full(shape, 1, { dtype: 'float32', ...checkOptions('jnp.ones', options, ['dtype']) });
@@ -121,8 +129,8 @@ export const emptyLike = like('emptyLike', 0);
 /** One value in the shape and dtype of `x`, or in those given. */
 export function fullLike(x: ArrayLike, value: ArrayLike | boolean, ...[shape, options]: LikeArguments): NDArray {
   const to = likeness('fullLike', x, shape, options);
-  if (isArray(value) && !(value instanceof Scalar)) return expandTo(convertElementType(value, to.dtype), to.shape);
-  return filled(value instanceof Scalar ? value.value : (value as number | boolean), to.dtype, to.shape);
+  const v = value instanceof Scalar ? value.value : value;
+  return typeof v === 'object' ? expandTo(convertElementType(asarray(v), to.dtype), to.shape) : filled(v, to.dtype, to.shape);
 }
 
 /** `start, start + step, …` below `stop`; one argument is `stop`. Whole numbers give int32, others float32. */

@@ -88,7 +88,8 @@ export function planIndex(where: string, of: readonly number[], given: readonly 
     }
     if (typeof b === 'number') {
       const from = b < 0 ? b + n : b;
-      if (!Number.isInteger(b) || from < 0 || from >= n) throw new ShapeError(`${where}: ${b} is out of range for axis ${axis} of size ${n}.`);
+      if (!Number.isInteger(b)) throw new TypeError(`${where}: indices must be integers, got ${b}.`);
+      if (from < 0 || from >= n) throw new ShapeError(`${where}: ${b} is out of range for axis ${axis} of size ${n}.`);
       part = { from, limit: from + 1, by: 1, backwards: false };
     } else if (b instanceof NDArray) {
       arrays.push(b);

@@ -1,7 +1,7 @@
 /** Sums, means, extrema, sorting. */
 import { checkOptions } from '../../runtime/options.js';
 import { TypeError, ValueError } from '../../runtime/errors.js';
-import { NDArray, Scalar, isArray } from '../array.js';
+import { NDArray, Scalar } from '../array.js';
 import { bind } from '../core.js';
 import { broadcastShapes, canonicalAxes, canonicalAxis, dims } from '../dims.js';
 import { DTYPES, isFloat, isHalf, isInteger, isUnsigned, toInexact, type DType } from '../dtypes.js';
@@ -47,7 +47,7 @@ function reducer({ name, reduce: f, reduceKept, neutral, prepare = (x) => x, com
     // With an initial value an empty axis has a largest element.
     const empty = initial !== undefined && (name === 'max' || name === 'min') && axes.some((a) => y.shape[a] === 0);
     let out = empty ? expandTo(new Scalar(neutral!(y.dtype), y.dtype, false), y.shape.filter((_, i) => !axes.includes(i))) : f(y, axes);
-    if (initial !== undefined) out = combine!(out, isArray(initial) ? convertElementType(initial, out.dtype) : initial);
+    if (initial !== undefined) out = combine!(out, convertElementType(asArray(initial, where), out.dtype));
     return keepdims ? reshape(out, y.shape.map((d, i) => (axes.includes(i) ? 1 : d))) : out;
   };
 }

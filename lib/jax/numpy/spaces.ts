@@ -1,7 +1,7 @@
 /** Evenly spaced numbers, and window functions. */
 import { checkOptions } from '../../runtime/options.js';
 import { ShapeError } from '../../runtime/errors.js';
-import { NDArray, isArray } from '../array.js';
+import { NDArray, Scalar, isArray } from '../array.js';
 import { canonicalAxis, broadcastShapes } from '../dims.js';
 import { checkDType, isFloat, type DType } from '../dtypes.js';
 import * as lax from '../primitives/arithmetic.js';
@@ -24,6 +24,9 @@ const steps = (num: number, endpoint: boolean, f: (share: number) => number, las
   const count = endpoint ? num - 1 : num;
   return globalThis.Array.from({ length: num }, (_, i) => (count === 0 ? f(0) : i === count ? last : f(i / count)));
 };
+/** Rounded down for integer dtypes, and ending at their limits. */
+const made = (values: readonly number[], dtype: DType): NDArray =>
+  array(isFloat(dtype) ? values : values.map((v) => (convertElementType(new Scalar(Math.floor(v), 'float64'), dtype) as Scalar).value), { dtype });
 const numeric = (...xs: Operand[]): boolean => xs.every((x) => typeof x === 'number');
 const rounded = (x: NDArray, dtype: DType): NDArray => (isFloat(dtype) ? convertElementType(x, dtype) : convertElementType(lax.floor(x), dtype));
 
@@ -38,7 +41,7 @@ export function linspace(start: Operand, stop: Operand, num = 50, options?: Spac
   if (numeric(start, stop)) {
     const [a, b] = [start as number, stop as number];
     const values = steps(num, endpoint, (t) => a + (b - a) * t, b);
-    const out = array(dtype && !isFloat(dtype) ? values.map(Math.floor) : values, { dtype: dtype ?? 'float32' });
+    const out = made(values, dtype ?? 'float32');
     return retstep ? [out, array(count > 0 ? (b - a) / count : NaN)] : out;
   }
   const [from, to] = inexact('jnp.linspace', start, stop);
@@ -59,7 +62,7 @@ export function logspace(start: Operand, stop: Operand, num = 50, options?: Spac
   if (numeric(start, stop, base)) {
     const [a, b] = [start as number, stop as number];
     const values = steps(num, endpoint, (t) => (base as number) ** (a + (b - a) * t), (base as number) ** b);
-    return array(dtype && !isFloat(dtype) ? values.map(Math.floor) : values, { dtype: dtype ?? 'float32' });
+    return made(values, dtype ?? 'float32');
   }
   const exponents = linspace(isArray(start) ? start : asArray(start, 'jnp.logspace'), stop, num, { endpoint, axis });
   const [b, x] = inexact('jnp.logspace', base, exponents);
@@ -73,7 +76,7 @@ export function geomspace(start: Operand, stop: Operand, num = 50, options?: Spa
   if (numeric(start, stop)) {
     const [a, b] = [start as number, stop as number];
     const values = steps(num, endpoint, (t) => (t === 0 ? a : a * (b / a) ** t), b);
-    return array(dtype && !isFloat(dtype) ? values.map(Math.floor) : values, { dtype: dtype ?? 'float32' });
+    return made(values, dtype ?? 'float32');
   }
   const [a, b] = inexact('jnp.geomspace', start, stop);
   const shape = broadcastShapes('jnp.geomspace', a.shape, b.shape);

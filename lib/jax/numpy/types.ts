@@ -2,7 +2,7 @@
 import { TypeError } from '../../runtime/errors.js';
 import { checkOptions } from '../../runtime/options.js';
 import { NDArray, isArray, scalar } from '../array.js';
-import { DTYPES, checkDType, isFloat, isInteger, isUnsigned, promote, promoteDTypes, type DType } from '../dtypes.js';
+import { DTYPES, checkDType, integerLimits, isFloat, isInteger, isUnsigned, promote, promoteDTypes, type DType } from '../dtypes.js';
 
 // The dtypes by their names: `x.astype(jnp.float16)`.
 const named = <D extends DType>(d: D): D => d;
@@ -33,7 +33,7 @@ export function finfo(dtype: DType): FloatInfo {
 export function iinfo(dtype: DType): { dtype: DType; bits: number; min: number | bigint; max: number | bigint } {
   if (!isInteger(checkDType(dtype, 'jnp.iinfo'))) throw new TypeError(`jnp.iinfo: expected an integer dtype, got ${dtype}; use jnp.finfo.`);
   const bits = 8 * DTYPES[dtype].size;
-  const [min, max] = isUnsigned(dtype) ? [0n, (1n << BigInt(bits)) - 1n] : [-(1n << BigInt(bits - 1)), (1n << BigInt(bits - 1)) - 1n];
+  const [min, max] = integerLimits(dtype);
   return { dtype, bits, min: bits === 64 ? min : Number(min), max: bits === 64 ? max : Number(max) };
 }
 /** What two dtypes become together. */

@@ -2,9 +2,9 @@
 import { NDArray, Scalar, aval, isArray, type Aval } from '../array.js';
 import { bind } from '../core.js';
 import { map } from '../tree.js';
-import { DTYPES, isFloat, isHalf, isInteger, type DType } from '../dtypes.js';
+import { DTYPES, integerLimits, isFloat, isHalf, isInteger, type DType } from '../dtypes.js';
 import { TypeError } from '../../runtime/errors.js';
-import { add, bitwiseAnd, div, eq, max, min, mul, neg, pow, select, sub } from './arithmetic.js';
+import { abs, add, bitwiseAnd, div, eq, ge, lt, max, min, mul, neg, pow, select, shiftLeft, shiftRightLogical, sub } from './arithmetic.js';
 import { composed } from './composed.js';
 import { elementwise } from './elementwise.js';
 import { primitive, type Primitive } from './primitive.js';
@@ -25,7 +25,6 @@ export const bitcastP = elementwise({
   name: 'bitcast_convert_type', opcode: 'BITCAST', rule: null,
   result: ([a], { dtype }) => {
     if (DTYPES[a.dtype].size !== DTYPES[dtype as DType].size) throw new TypeError(`bitcastConvertType: ${a.dtype} and ${dtype} differ in size; choose a dtype of ${DTYPES[a.dtype].size} bytes.`);
-    if (isHalf(a.dtype) || isHalf(dtype)) throw new TypeError(`bitcastConvertType: the bits of half floats are not available in programs (${a.dtype} to ${dtype}); read x.data, which holds them.`);
     return dtype;
   },
   onnx: (g, inputs, params, types) => {
@@ -62,7 +61,7 @@ export const stopGradientP: Primitive = primitive({
 /** The elements as `dtype`; the array itself where it has that dtype already and `weak` does not say otherwise. */
 export function convertElementType(x: NDArray, dtype: DType, weak?: boolean): NDArray {
   if (x.dtype === dtype && (x instanceof Scalar ? x.weakType === (weak ?? false) : weak === undefined || x.weakType === weak)) return x;
-  if (x instanceof Scalar) return new Scalar(dtype === 'bool' ? Boolean(x.value) : isFloat(dtype) ? Number(x.value) : truncated(x.value), dtype, weak ?? false);
+  if (x instanceof Scalar) return new Scalar(converted(x, dtype), dtype, weak ?? false);
   if (isFloat(x.dtype) && isInteger(dtype)) {
     // The engine ends at the limits of a dtype only where 32 bits of both meet, and for uint8; JAX does so everywhere.
     if (isHalf(x.dtype)) return convertElementType(convertElementType(x, 'float32'), dtype, weak);
@@ -72,12 +71,48 @@ export function convertElementType(x: NDArray, dtype: DType, weak?: boolean): ND
   return bind(convertP, [x], weak ? { dtype, weak } : { dtype })[0];
 }
 const NARROW: Partial<Record<DType, readonly [number, number]>> = { int8: [-128, 127], int16: [-32768, 32767], uint16: [0, 65535] };
-const truncated = (v: number | bigint | boolean): number | bigint => (typeof v === 'bigint' ? v : Math.trunc(Number(v)));
+/** Integers wrap, as their memory does later; floats end at the limits, and NaN is 0. */
+function converted({ value, dtype: from }: Scalar, to: DType): number | bigint | boolean {
+  if (to === 'bool') return Number(value) !== 0;
+  if (isFloat(to)) return Number(value);
+  if (typeof value === 'bigint') return value;
+  const whole = Math.trunc(Number(value)) || 0;
+  if (!isFloat(from)) return whole;
+  const [least, most] = integerLimits(to);
+  return whole < least ? least : whole > most ? most : whole;
+}
 
+/** The 16 bits of half floats as int32, from those of float32, which holds every half. */
+function bitsOfHalf(x: NDArray): NDArray {
+  const wide = convertElementType(x, 'float32');
+  const word = bitcastConvertType(wide, 'int32');
+  const top = bitwiseAnd(shiftRightLogical(word, 16), 0xffff);
+  if (x.dtype === 'bfloat16') return top;
+  // float16: 5 bits of exponent around 15, not 8 around 127, and 13 fewer bits behind the point.
+  const [exponent, mantissa] = [bitwiseAnd(shiftRightLogical(word, 23), 255), shiftRightLogical(bitwiseAnd(word, 2 ** 23 - 1), 13)];
+  const denormal = convertElementType(mul(abs(select(lt(exponent, 113), wide, 0)), 2 ** 24), 'int32');
+  const size = select(lt(exponent, 113), denormal, add(shiftLeft(select(eq(exponent, 255), 31, sub(exponent, 112)), 10), mantissa));
+  return add(bitwiseAnd(top, 0x8000), size);
+}
+/** Half floats from their bits. */
+function halfOfBits(x: NDArray, dtype: DType): NDArray {
+  const bits = bitwiseAnd(convertElementType(x, 'int32'), 0xffff);
+  if (dtype === 'bfloat16') return convertElementType(bitcastConvertType(shiftLeft(bits, 16), 'float32'), dtype);
+  const [negative, exponent, mantissa] = [ge(bits, 0x8000), bitwiseAnd(shiftRightLogical(bits, 10), 31), bitwiseAnd(bits, 1023)];
+  const word = add(shiftLeft(select(eq(exponent, 31), 255, add(exponent, 112)), 23), shiftLeft(mantissa, 13));
+  const size = select(eq(exponent, 0), mul(convertElementType(mantissa, 'float32'), 2 ** -24), bitcastConvertType(word, 'float32'));
+  return convertElementType(select(negative, neg(size), size), dtype);
+}
 /** The same bits read as another dtype of the same width. */
-export const bitcastConvertType = (x: NDArray, dtype: DType): NDArray =>
+export function bitcastConvertType(x: NDArray, dtype: DType): NDArray {
+  if (x.dtype !== dtype && DTYPES[x.dtype].size === 2 && DTYPES[dtype].size === 2) {
+    if (isHalf(x.dtype)) return bitcastConvertType(convertElementType(bitsOfHalf(x), 'uint16'), dtype);
+    if (isHalf(dtype)) return halfOfBits(x, dtype);
+  }
   // Small integers are computed in wider ones, where a conversion wraps just as a bit cast does.
-  (DTYPES[x.dtype].size < 4 && DTYPES[dtype].size === DTYPES[x.dtype].size && isInteger(x.dtype) && isInteger(dtype) ? convertElementType(x, dtype) : bind(bitcastP, [x], { dtype })[0]);
+  if (DTYPES[x.dtype].size < 4 && DTYPES[dtype].size === DTYPES[x.dtype].size && isInteger(x.dtype) && isInteger(dtype)) return convertElementType(x, dtype);
+  return x.dtype === dtype ? x : bind(bitcastP, [x], { dtype })[0];
+}
 
 /** The value, an array or a tree of them, for which every derivative is zero. As `jax.lax.stop_gradient`. */
 export const stopGradient = <T>(x: T): T => (isArray(x) ? bind(stopGradientP, [x])[0] as T : map((leaf) => (isArray(leaf) ? bind(stopGradientP, [leaf])[0] : leaf), x));

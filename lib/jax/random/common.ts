@@ -9,7 +9,7 @@ import { TYPED_ARRAYS, checkDType, decodeAt, encode, isFloat, isHalf, type DType
 import { checkShape } from '../numpy/promotion.js';
 import * as lax from '../primitives/arithmetic.js';
 import { bitcastConvertType, convertElementType } from '../primitives/convert.js';
-import type { Operand } from '../primitives/primitive.js';
+import { asArray, type Operand } from '../primitives/primitive.js';
 import { randomBitsP, randomSplitP, type Width } from '../primitives/random.js';
 import { reshape, slice } from '../primitives/shape.js';
 
@@ -47,7 +47,7 @@ export const TINY = { float16: 2 ** -14, bfloat16: 2 ** -126, float32: 2 ** -126
 export const rounded = (x: number, dtype: DType): number => Number(decodeAt(dtype, new TYPED_ARRAYS[dtype](encode(dtype, [x])), 0));
 export const constant = (x: number, dtype: DType): Scalar => new Scalar(rounded(x, dtype), dtype, false);
 /** A parameter as an array of `dtype`; numbers stay numbers. */
-export const parameter = (x: Operand, dtype: DType): NDArray => (isArray(x) && !(x instanceof Scalar) ? convertElementType(x, dtype) : constant(Number(isArray(x) ? (x as Scalar).value : x), dtype));
+export const parameter = (x: Operand, dtype: DType): NDArray => (isArray(x) && !(x instanceof Scalar) ? convertElementType(x, dtype) : constant(Number((asArray(x, 'random') as Scalar).value), dtype));
 
 /** The shape asked for, which the parameters must broadcast to; else their own. */
 export function shapeFor(where: string, shape: Shape | null | undefined, ...parameters: readonly (NDArray | Shape)[]): Shape {

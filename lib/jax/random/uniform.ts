@@ -2,7 +2,7 @@
 import { checkOptions } from '../../runtime/options.js';
 import { TypeError, ValueError } from '../../runtime/errors.js';
 import { Scalar, isArray, type NDArray } from '../array.js';
-import { DTYPES, checkDType, isFloat, isInteger, isUnsigned, type DType } from '../dtypes.js';
+import { DTYPES, checkDType, integerLimits, isFloat, isInteger, isUnsigned, type DType } from '../dtypes.js';
 import type { Shape } from '../dims.js';
 import { checkShape } from '../numpy/promotion.js';
 import * as lax from '../primitives/arithmetic.js';
@@ -54,11 +54,6 @@ export function rademacher(k: NDArray, shape: Shape = [], options?: DTypeOption)
   return lax.sub(lax.mul(signs, 2), 1);
 }
 
-/** The smallest and largest integer of a type. */
-const limits = (d: DType): [bigint, bigint] => {
-  const width = BigInt(DTYPES[d].size * 8);
-  return isUnsigned(d) ? [0n, (1n << width) - 1n] : [-(1n << (width - 1n)), (1n << (width - 1n)) - 1n];
-};
 /** Uniform integers in [minval, maxval); a maxval beyond the type means that its largest value is drawn too. */
 export function randint(k: NDArray, shape: Shape, minval: Operand, maxval: Operand, options?: DTypeOption): NDArray {
   const { dtype = 'int32' } = checkOptions('random.randint', options, ['dtype']);
@@ -67,19 +62,19 @@ export function randint(k: NDArray, shape: Shape, minval: Operand, maxval: Opera
   const wide: DType = DTYPES[dtype].size < 4 ? 'int32' : dtype;
   const width = (DTYPES[wide].size * 8) as 32 | 64;
   const unsigned: DType = `uint${width}`;
-  const [least, most] = limits(dtype);
+  const [least, most] = integerLimits(dtype);
   // For narrow types the limit one above the largest value is an int32.
   const top = wide === dtype ? most : most + 1n;
   const clipped = (x: bigint, high: bigint) => (x < least ? least : x > high ? high : x);
   const limit = (x: Operand, high: bigint): NDArray => {
     if (!isArray(x)) return new Scalar(clipped(typeof x === 'bigint' ? x : BigInt(Math.trunc(Number(x))), high), wide, false);
     if (x.dtype === wide && wide === dtype) return x;
-    const [from, to] = isInteger(x.dtype) ? limits(x.dtype) : limits('int32');
+    const [from, to] = isInteger(x.dtype) ? integerLimits(x.dtype) : integerLimits('int32');
     const whole = isInteger(x.dtype) ? x : convertElementType(x, 'int32');
     const within = (v: bigint) => new Scalar(v, whole.dtype, false);
     return convertElementType(lax.min(lax.max(whole, within(least > from ? least : from)), within(high < to ? high : to)), wide);
   };
-  const above = (x: NDArray): NDArray | undefined => (limits(x.dtype)[1] > most ? lax.gt(x, new Scalar(most, x.dtype, false)) : undefined);
+  const above = (x: NDArray): NDArray | undefined => (integerLimits(x.dtype)[1] > most ? lax.gt(x, new Scalar(most, x.dtype, false)) : undefined);
   const beyond = wide !== dtype ? undefined : isArray(maxval) ? above(maxval) : Number(maxval) > Number(most) || undefined;
   const [low, high] = [limit(minval, most), limit(maxval, top)];
   const to = shapeFor('random.randint', shape, low, high);

@@ -2,8 +2,9 @@
 import { ShapeError, ValueError } from '../../runtime/errors.js';
 import { checkOptions } from '../../runtime/options.js';
 import { Scalar, formatAval, isArray, type NDArray } from '../array.js';
+import { customJvp } from '../custom.js';
 import { dims } from '../dims.js';
-import { add, ceil, div, eq, gt, lt, max, mul, neg, pow, select } from '../primitives/arithmetic.js';
+import { add, ceil, div, eq, gt, lt, max, mul, neg, pow, select, sub } from '../primitives/arithmetic.js';
 import { convertElementType } from '../primitives/convert.js';
 import { log } from '../primitives/functions.js';
 import { iota } from '../primitives/indexing.js';
@@ -57,11 +58,22 @@ export function solveTriangular(a: Operand, b: Operand, options?: SolveTriangula
   if (![0, 1, 2, 'N', 'T', 'C'].includes(trans)) throw new ValueError(`scipy.linalg.solveTriangular: trans must be 0, 1, 2, 'N', 'T' or 'C', got ${String(trans)}.`);
   return solving('scipy.linalg.solveTriangular', a, b, triangular(lower, trans !== 0 && trans !== 'N', unitDiagonal));
 }
+/** x with a·x = b for positive definite a. The gradient is that of the solution of a·x = b, and so one of all of a, not of a triangle. */
+const solveDefinite = (lower: boolean) => {
+  const plain = (a: NDArray, b: NDArray): NDArray => {
+    const c = lower ? primitives.cholesky(a) : mT(primitives.cholesky(mT(a)));
+    return triangular(lower, lower)(c, triangular(lower, !lower)(c, b));
+  };
+  const solve = customJvp(plain);
+  solve.defjvp(([a, b], [da, db]) => { const x = solve(a, b); return [x, plain(a, sub(db, product(da, x)))]; });
+  return solve;
+};
+const [definiteUpper, definiteLower] = [solveDefinite(false), solveDefinite(true)];
 /** x with a·x = b. `assumeA: 'pos'`: a is positive definite, and of it only the triangle that `lower` names is read. */
 export function solve(a: Operand, b: Operand, options?: { lower?: boolean; assumeA?: 'gen' | 'sym' | 'her' | 'pos' }): NDArray {
   const { lower = false, assumeA = 'gen' } = checkOptions('scipy.linalg.solve', options, ['lower', 'assumeA']);
   if (!['gen', 'sym', 'her', 'pos'].includes(assumeA)) throw new ValueError(`scipy.linalg.solve: assumeA must be gen, sym, her or pos, got ${String(assumeA)}.`);
-  return assumeA === 'pos' ? choSolve(choFactor(a, { lower }), b) : numpy.solve(a, b);
+  return assumeA === 'pos' ? solving('scipy.linalg.solve', a, b, lower ? definiteLower : definiteUpper) : numpy.solve(a, b);
 }
 
 /** [p, l, u] with a = p·l·u, or [p·l, u] with `permuteL`. */

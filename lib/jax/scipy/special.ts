@@ -2,8 +2,9 @@
 import { ValueError } from '../../runtime/errors.js';
 import { checkOptions } from '../../runtime/options.js';
 import { Scalar, type NDArray } from '../array.js';
+import { customJvp } from '../custom.js';
 import * as soft from '../nn/index.js';
-import { abs, add, bitwiseAnd, bitwiseOr, div, eq, floor, ge, gt, le, lt, mul, ne, neg, rem, select, sub } from '../primitives/arithmetic.js';
+import { abs, add, bitwiseAnd, bitwiseOr, div, eq, floor, ge, gt, lt, mul, ne, neg, rem, select, sub } from '../primitives/arithmetic.js';
 import * as functions from '../primitives/functions.js';
 import * as special from '../primitives/special.js';
 import { asArray, type Operand } from '../primitives/primitive.js';
@@ -93,30 +94,29 @@ export const i1e = unary('i1e', special.besselI1e);
 export const i0 = unary('i0', (x) => mul(functions.exp(abs(x)), special.besselI0e(x)));
 export const i1 = unary('i1', (x) => mul(functions.exp(abs(x)), special.besselI1e(x)));
 
-const nowhere = (x: NDArray, y: NDArray): NDArray => bitwiseAnd(bitwiseAnd(eq(x, 0), eq(y, y)), le(y, 0));
+/** `f` where x is not 0 (or y is NaN), else 0. */
+const whereSome = (x: NDArray, y: NDArray, f: NDArray): NDArray => select(bitwiseOr(ne(x, 0), ne(y, y)), f, new Scalar(0, x.dtype, false));
+// The derivatives are log(y) and x/y where x is 0 too: there the gradient of a selection would be 0 instead.
+const xlogyOf = customJvp((x: NDArray, y: NDArray) => whereSome(x, y, mul(x, functions.log(y))));
+xlogyOf.defjvp(([x, y], [dx, dy]) => [xlogyOf(x, y), add(mul(dx, functions.log(y)), div(mul(dy, x), y))]);
+const xlog1pyOf = customJvp((x: NDArray, y: NDArray) => whereSome(x, y, mul(x, functions.log1p(y))));
+xlog1pyOf.defjvp(([x, y], [dx, dy]) => [xlog1pyOf(x, y), add(mul(dx, functions.log1p(y)), div(mul(dy, x), add(1, y)))]);
+/** x·log(x) with the derivative log(x) + 1, of which a part alone may be infinite. */
+const xlogx = customJvp((x: NDArray) => xlogyOf(x, x));
+xlogx.defjvp(([x], [dx]) => [xlogx(x), mul(dx, add(functions.log(x), 1))]);
+
 /** x·log(y), 0 where x is 0. */
-export function xlogy(x: Operand, y: Operand): NDArray {
-  const [a, b] = pair('xlogy', x, y);
-  // The logarithm of 1 stands where log(y) is no number that a zero x would make 0; NaN passes.
-  return mul(a, functions.log(select(bitwiseOr(nowhere(a, b), bitwiseAnd(eq(a, 0), eq(b, Infinity))), 1, b)));
-}
+export const xlogy = (x: Operand, y: Operand): NDArray => xlogyOf(...pair('xlogy', x, y));
 /** x·log(1 + y), 0 where x is 0. */
-export function xlog1py(x: Operand, y: Operand): NDArray {
-  const [a, b] = pair('xlog1py', x, y);
-  return mul(a, functions.log1p(select(bitwiseOr(nowhere(a, add(b, 1)), bitwiseAnd(eq(a, 0), eq(b, Infinity))), 0, b)));
-}
+export const xlog1py = (x: Operand, y: Operand): NDArray => xlog1pyOf(...pair('xlog1py', x, y));
 /** -x·log(x), 0 at 0 and -Infinity below. */
-export const entr = unary('entr', (x) => {
-  const below = lt(x, 0);
-  const safe = select(below, 1, x);
-  return select(below, -Infinity, neg(xlogy(safe, safe)));
-});
+export const entr = unary('entr', (x) => select(lt(x, 0), -Infinity, neg(xlogx(x))));
 /** p·log(p/q), 0 where p is 0 and Infinity where either is negative. */
 export function relEntr(p: Operand, q: Operand): NDArray {
   const [a, b] = pair('relEntr', p, q);
   const inside = bitwiseAnd(gt(a, 0), gt(b, 0));
   const [x, y] = [select(inside, a, 1), select(inside, b, 1)];
-  return select(inside, sub(xlogy(x, x), xlogy(x, y)), select(bitwiseAnd(eq(a, 0), ge(b, 0)), new Scalar(0, a.dtype, false), Infinity));
+  return select(inside, sub(xlogx(x), xlogyOf(x, y)), select(bitwiseAnd(eq(a, 0), ge(b, 0)), new Scalar(0, a.dtype, false), Infinity));
 }
 /** p·log(p/q) - p + q. */
 export function klDiv(p: Operand, q: Operand): NDArray {

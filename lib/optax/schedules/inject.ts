@@ -39,6 +39,8 @@ export interface InjectOptions {
 const camelCase = (name: string): string => name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 /** Arguments that are whole numbers: they stay integers in the state. */
 const WHOLE: ReadonlySet<string> = new Set(['seed', 'key', 'k', 'minDimSizeToFactor', 'decayOffset', 'stepOffset']);
+/** A mask that is a function takes parameters; Optax, unless `staticArgs` names it, takes it for a schedule. */
+const isMask = (name: string): boolean => /mask$/i.test(name);
 const isStateful = (x: any): x is StatefulSchedule => typeof x === 'object' && x !== null && typeof x.init === 'function' && typeof x.update === 'function' && typeof x.call === 'function';
 const isOptions = (x: unknown): x is Record<string, unknown> =>
   typeof x === 'object' && x !== null && !isArray(x) && (Object.getPrototypeOf(x) === Object.prototype || Object.getPrototypeOf(x) === null);
@@ -72,7 +74,7 @@ export function injectHyperparams(innerFactory: (...args: any[]) => GradientTran
     const schedules: Record<string, StatefulSchedule> = {};
     const numbers: Record<string, number | Array> = {};
     for (const [name, value] of Object.entries(named)) {
-      if (fixed.has(name)) continue;
+      if (fixed.has(name) || (typeof value === 'function' && isMask(name))) continue;
       if (typeof value === 'function') schedules[name] = new WrappedSchedule(value as Schedule);
       else if (isStateful(value)) schedules[name] = value;
       else if (typeof value === 'number' || isArray(value)) numbers[name] = value;
@@ -84,6 +86,11 @@ export function injectHyperparams(innerFactory: (...args: any[]) => GradientTran
         ? [Object.fromEntries(Object.entries(all).filter(([name]) => !positional.includes(name)))] : []));
     };
     const dtypeFor = (params: Params): DType => hyperparamDtype ?? (params === undefined || params === null ? 'float32' : treeDtype(params, { mixedDtypeHandler: 'highest' }));
+    const scheduled = (name: string, state: any, extra: ExtraArgs): Scalar => {
+      const value = schedules[name].call(state, extra);
+      if (typeof value === 'number' || isArray(value)) return value;
+      throw new TypeError(`optax.injectHyperparams: '${name}' is a function and was called as a schedule, but gave no number or array; name it in staticArgs if it is none.`);
+    };
     const typed = (x: Scalar, dtype: DType): Array => (typeof x === 'number' || (x.weakType && isFloat(x.dtype)) ? jnp.asarray(x, { dtype }) : x);
     const each = <T, R>(things: Record<string, T>, f: (thing: T, name: string) => R): Record<string, R> =>
       Object.fromEntries(Object.entries(things).map(([name, thing]) => [name, f(thing, name)]));
@@ -93,7 +100,7 @@ export function injectHyperparams(innerFactory: (...args: any[]) => GradientTran
         const hyperparamsStates = each(schedules, (s) => s.init());
         const hyperparams = {
           ...each(numbers, (x, name) => typed(x, WHOLE.has(name) && Number.isInteger(x) ? 'int32' : dtype)),
-          ...each(schedules, (s, name) => typed(s.call(hyperparamsStates[name], {}), dtype)),
+          ...each(schedules, (_, name) => typed(scheduled(name, hyperparamsStates[name], {}), dtype)),
         };
         return new InjectStatefulHyperparamsState({ count: zeroCount(), hyperparams, hyperparamsStates, innerState: inner(hyperparams).init(params) });
       },
@@ -104,7 +111,7 @@ export function injectHyperparams(innerFactory: (...args: any[]) => GradientTran
         const dtypeOf = (name: string): DType => hyperparamDtype ?? (isArray(kept[name]) ? (kept[name] as Array).dtype : dtypeFor(params));
         const hyperparams: Record<string, Array> = {
           ...each(kept, (x, name) => typed(x, dtypeOf(name))),
-          ...each(schedules, (s, name) => typed(s.call(state.hyperparamsStates[name], extra), dtypeOf(name))),
+          ...each(schedules, (_, name) => typed(scheduled(name, state.hyperparamsStates[name], extra), dtypeOf(name))),
         };
         const hyperparamsStates = each(schedules, (s, name) => s.update(state.hyperparamsStates[name], extra));
         const [next, innerState] = inner(hyperparams).update(updates, state.innerState, params, extraArgs);
