@@ -121,6 +121,9 @@ export function apply({ jaxpr, consts }: ClosedJaxpr, inputs: readonly NDArray[]
 export interface GradOptions { argnums?: number | readonly number[]; hasAux?: boolean }
 export type Fn = (...args: any[]) => any;
 
+/** JavaScript's 1 is 1.0 too, and a number that is differentiated is a float. */
+export const asFloat = (x: NDArray): NDArray => (x instanceof Scalar && !isFloat(x.dtype) ? new Scalar(x.value, 'float32') : x);
+
 /** As `jax.value_and_grad`: gives [value, gradients], or [[value, aux], gradients] with `hasAux`. */
 export function valueAndGrad(f: Fn, { argnums = 0, hasAux = false }: GradOptions = {}): Fn {
   checkFunction(f, 'grad');
@@ -133,7 +136,7 @@ export function valueAndGrad(f: Fn, { argnums = 0, hasAux = false }: GradOptions
     flat.leaves.forEach((x, i) => {
       if (chosen.includes(owner[i]) && !isFloat(x.dtype) && !(x instanceof Scalar)) throw new TypeError(`grad: argument ${owner[i]} holds ${formatAval(x)}; gradients are taken with respect to floating-point arrays only.`);
     });
-    const leaves = flat.leaves.map((x, i) => (chosen.includes(owner[i]) && x instanceof Scalar && !isFloat(x.dtype) ? new Scalar(x.value, 'float32') : x));
+    const leaves = flat.leaves.map((x, i) => (chosen.includes(owner[i]) ? asFloat(x) : x));
     // Integers and masks are not differentiated and keep their values, as in JAX.
     const { closed: inner, out } = traceFlat(f, { leaves, def: flat.def }, 'grad', (x) => isFloat(x.dtype));
     const [inputs, owners] = [leaves.filter((x) => isFloat(x.dtype)), owner.filter((_, i) => isFloat(leaves[i].dtype))];
@@ -194,7 +197,8 @@ export function vjp(f: Fn, ...args: any[]): [any, Pull, any?] {
   checkFunction(f, 'vjp');
   const option = isAuxOption(args.at(-1)) ? (args.at(-1) as { hasAux: boolean }) : null;
   const primals = option ? args.slice(0, -1) : args;
-  const flat = flattenArgs(primals, 'vjp');
+  const given = flattenArgs(primals, 'vjp');
+  const flat = { ...given, leaves: given.leaves.map(asFloat) };
   // What has no derivative keeps its values, so that masks can index; its cotangent is zero.
   const differentiable = (x: NDArray) => isFloat(x.dtype);
   const { closed, out: whole } = traceFlat(f, flat, 'vjp', differentiable);

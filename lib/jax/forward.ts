@@ -5,7 +5,7 @@
 import { TypeError, ValueError } from '../runtime/errors.js';
 import { checkOptions } from '../runtime/options.js';
 import { Scalar, formatAval, type NDArray } from './array.js';
-import { apply, checkFunction, flattenArgs, strong, toArrayLeaf, traceFlat, vjpJaxpr, zeros, type Flat, type Fn } from './autodiff.js';
+import { asFloat, apply, checkFunction, flattenArgs, strong, toArrayLeaf, traceFlat, vjpJaxpr, zeros, type Flat, type Fn } from './autodiff.js';
 import { bind, currentFrame, eliminateDeadCode, inScopeOf, read, trace, type Atom, type ClosedJaxpr, type Jaxpr, type Var } from './core.js';
 import { isFloat } from './dtypes.js';
 import { dims } from './dims.js';
@@ -59,8 +59,7 @@ function traceAt(f: Fn, primals: readonly unknown[], where: string): Traced {
   checkFunction(f, where);
   if (!globalThis.Array.isArray(primals)) throw new TypeError(`${where}: the primals must be a list of arguments, got ${typeof primals}.`);
   const flat = flattenArgs(primals, where);
-  // Numbers among the primals are floats here, as in jax.jvp.
-  const leaves = flat.leaves.map((x) => (x instanceof Scalar && !isFloat(x.dtype) && x.weakType ? new Scalar(x.value, 'float32') : x));
+  const leaves = flat.leaves.map(asFloat);
   const moving = leaves.map((x) => isFloat(x.dtype));
   const { closed, out } = traceFlat(f, { leaves, def: flat.def }, where, (x) => isFloat(x.dtype));
   return { flat: { leaves, def: flat.def }, closed, out, moving };

@@ -130,6 +130,9 @@ describe('values and gradients at the edges', () => {
     };
     const one = jnp.array(1);
     for (const got of [check(one, jnp.array(2)), jit(check)(one, jnp.array(2))]) expectNumbers(jnp.stack(got), [1.6829419, 1.0806046, 0.84147096, 2], 'vjp');
+    // A number is a float where it is differentiated, as for grad.
+    const [value, pull] = vjp((x: Array) => jnp.square(x), 3);
+    expect([value.item(), pull(1)[0].item(), grad(jnp.square)(3).item()]).to.deep.equal([9, 6, 6]);
     expect(thrown(() => vjp((x: Array) => x, jnp.array(1), { hasAux: true }))).to.include({ name: 'TypeError' }).with.property('message').that.matches(/hasAux.*\[outputs, aux\]/);
     const [a, b, weights] = [jnp.array([[4, 1, 0.5], [1, 3, 0.2], [0.5, 0.2, 2]]), jnp.array([1, 2, 3]), jnp.array([1, 2, 3])];
     const da = [-0.006679548416286707, 0.048753026872873306, 0.11938733607530594, 0.048753026872873306, -0.35584110021591187, -0.8713904023170471, 0.11938733607530594, -0.8713904023170471, -2.1338772773742676];
