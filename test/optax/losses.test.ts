@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { numpy as jnp } from '../../lib/jax/index.js';
+import { grad, numpy as jnp, type Array as JaxArray } from '../../lib/jax/index.js';
 import * as optax from '../../lib/optax/index.js';
 import { TypeError } from '../../lib/runtime/errors.js';
 import { expectClose, numbers } from './helpers.js';
@@ -45,6 +45,40 @@ describe('cross entropy', () => {
     expect(() => optax.softmaxCrossEntropyWithIntegerLabels(logits(), jnp.asarray([0, 1]))).to.throw(TypeError, /labels.*float32/);
     expect(() => optax.softmaxCrossEntropyWithIntegerLabels(logits(), undefined as never)).to.throw(TypeError, /labels must be an array of integers, but got undefined/);
     expect(() => optax.softmaxCrossEntropy(logits(), logits(), { axes: 0 } as never)).to.throw(TypeError, /axes.*axis/);
+  });
+
+  describe('of what is no number, or of labels there are none of, is as recorded from Optax 0.2.8', () => {
+    const [n, i] = [NaN, Infinity];
+    const odd = () => jnp.asarray([[1, 2, 3], [n, 2, 3], [-i, 2, 3], [i, 1, 2], [-i, -i, -i]]);
+    const masked = () => jnp.broadcastTo(jnp.asarray([false, true, true]), [5, 3]);
+    const labelled = (label: number) => int(Array(5).fill(label));
+    const dense = (row: number[]) => jnp.broadcastTo(jnp.asarray(row), [5, 3]);
+    const check = (f: (x: JaxArray) => JaxArray, values: number[], gradients: number[]): void => {
+      expectClose(f(odd()), values);
+      expectClose(grad((x: JaxArray) => jnp.sum(f(x)))(odd()), gradients);
+    };
+    it('integer labels', () => {
+      const first = [-0.90997, 0.24473, 0.66524, n, n, n, -1, 0.26894, 0.73106, n, 0, 0, n, n, n];
+      for (const label of [0, -3]) check((x) => optax.softmaxCrossEntropyWithIntegerLabels(x, labelled(label)), [2.40761, n, i, n, n], first);
+      const last = [0.09003, 0.24473, -0.33476, n, n, n, 0, 0.26894, -0.26894, n, 0, -1, n, n, n];
+      for (const label of [2, -1]) check((x) => optax.softmaxCrossEntropyWithIntegerLabels(x, labelled(label)), [0.40761, n, 0.31326, i, n], last);
+      const none = [0.09003, 0.24473, 0.66524, n, n, n, 0, 0.26894, 0.73106, n, 0, 0, n, n, n];
+      for (const label of [3, -4, 2 ** 31 - 1, -(2 ** 31)]) check((x) => optax.softmaxCrossEntropyWithIntegerLabels(x, labelled(label)), [n, n, n, n, n], none);
+      const kept = [-1, 0.26894, 0.73106];
+      check((x) => optax.softmaxCrossEntropyWithIntegerLabels(x, labelled(0), { where: masked() }), [2.31326, n, i, -i, n], [...kept, ...kept, ...kept, ...kept, -1, n, n]);
+    });
+    it('probabilities', () => {
+      check((x) => optax.softmaxCrossEntropy(x, dense([0, 0.5, 0.5])), [0.90761, n, n, n, n],
+        [0.09003, -0.25527, 0.16524, n, n, n, 0, -0.23106, 0.23106, n, n, n, n, n, n]);
+      check((x) => optax.safeSoftmaxCrossEntropy(x, dense([0, 0.5, 0.5])), [0.90761, n, 0.81326, n, n],
+        [0.09003, -0.25527, 0.16524, n, n, n, 0, -0.23106, 0.23106, n, n, n, n, n, n]);
+      check((x) => optax.softmaxCrossEntropy(x, dense([0, 0, 0])), [-0, n, n, n, n], [-0, -0, -0, n, n, n, -0, -0, -0, n, n, n, n, n, n]);
+      check((x) => optax.safeSoftmaxCrossEntropy(x, dense([0, 0, 0])), [-0, -0, -0, -0, -0], [0, 0, 0, n, n, n, 0, 0, 0, n, n, n, n, n, n]);
+    });
+    it('probabilities of some classes, where the label of another is no number', () => {
+      const kept = [0, -0.73106, 0.73106];
+      check((x) => optax.softmaxCrossEntropy(x, dense([n, 1, 0]), { where: masked() }), [1.31326, 1.31326, 1.31326, 1.31326, n], [...kept, ...kept, ...kept, ...kept, 0, n, n]);
+    });
   });
 
   it('is also found under losses', () => expect(optax.losses.softmaxCrossEntropy).to.equal(optax.softmaxCrossEntropy));

@@ -44,10 +44,9 @@ export function softmaxCrossEntropy(logits: Array, labels: Array, options?: Soft
   const target = classesLast(labels.ndim === logits.ndim ? labels : jnp.broadcastTo(labels, logits.shape), axis);
   const x = classesLast(logits, axis);
   const mask = maskLike(logits, { axis, where });
-  if (!mask) return jnp.negative(jnp.sum(jnp.multiply(target, nn.logSoftmax(x, { axis: -1 })), { axis: -1 }));
   // Where a class takes no part its log-probability is -∞, as in Optax: the gradient for its label is no number there.
-  const terms = jnp.multiply(target, nn.logSoftmax(jnp.where(mask, x, -Infinity), { axis: -1 }));
-  return jnp.negative(jnp.sum(jnp.where(mask, terms, 0), { axis: -1 }));
+  const terms = jnp.multiply(target, nn.logSoftmax(x, { axis: -1, where: mask }));
+  return jnp.negative(jnp.sum(mask ? jnp.where(mask, terms, 0) : terms, { axis: -1 }));
 }
 
 /**
@@ -67,12 +66,11 @@ export function softmaxCrossEntropyWithIntegerLabels(logits: Array, labels: Arra
   expectDType(name, 'labels', labels, isInteger, 'integers');
   if (axis === null) throw new ValueError(`${name}: axis must be a number or several, but got null.`);
   const x = classesLast(logits, axis);
-  const ofLabel = (values: Array) => jnp.squeeze(jnp.takeAlongAxis(values, jnp.expandDims(labels, -1), { axis: -1 }), { axis: -1 });
+  const ofLabel = jnp.squeeze(jnp.takeAlongAxis(x, jnp.expandDims(labels, -1), { axis: -1 }), { axis: -1 });
   const mask = maskLike(logits, { axis, where });
-  if (!mask) return jnp.negative(ofLabel(nn.logSoftmax(x, { axis: -1 })));
+  const loss = jnp.subtract(nn.logsumexp(x, { axis: -1, ...(mask && { where: mask }) }), ofLabel);
   // The label's own logit counts whether its class takes part or not, and an example without classes costs nothing.
-  const loss = jnp.subtract(nn.logsumexp(jnp.where(mask, x, -Infinity), { axis: -1 }), ofLabel(x));
-  return jnp.where(jnp.any(mask, { axis: -1 }), loss, 0);
+  return mask ? jnp.where(jnp.any(mask, { axis: -1 }), loss, 0) : loss;
 }
 
 /**
