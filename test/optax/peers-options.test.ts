@@ -103,6 +103,14 @@ describe('what Optax takes', () => {
       });
     }
   });
+  it('extremes and the largest norm are floats, also of integers, and pass over empty leaves', () => {
+    const whole = { a: jnp.array([1, -2, 3], { dtype: 'int32' }) };
+    const [max, min, norm] = [optax.tree.max, optax.tree.min, (x: any) => optax.tree.norm(x, { ord: Infinity })].map((f) => (x: any) => { const y = f(x); return [y.dtype, y.item()]; });
+    expect([max!(whole), min!(whole), norm!(whole)]).to.deep.equal([['float32', 3], ['float32', -2], ['float32', 3]]);
+    expect([max!({}), min!({}), norm!({})]).to.deep.equal([['float32', -Infinity], ['float32', Infinity], ['float32', -Infinity]]);
+    const some = { a: jnp.array([0.5, -0.25]).astype('bfloat16'), b: jnp.zeros([0, 3]).astype('bfloat16') };
+    expect([max!(some), min!(some), norm!(some)]).to.deep.equal([['bfloat16', 0.5], ['bfloat16', -0.25], ['bfloat16', 0.5]]);
+  });
   it('refuses what Optax refuses', () => {
     expect(() => optax.squaredError(jnp.ones([3]), 1 as never)).to.throw(/one shape, but got \[3\] and \[\]/);
     expect(() => optax.smoothLabels(jnp.array(1, { dtype: 'float32' }), 0.1)).to.throw(/axis -1 is out of range/);
