@@ -81,5 +81,19 @@ describe('cross entropy', () => {
     });
   });
 
+  it('sparsemax losses of labels out of range are those of indexing, as recorded from Optax 0.2.8', () => {
+    const scores = jnp.asarray([[0.44, -0.33, 2.43], [-0.25, 0.11, 1.58], [-0.91, -0.59, 0.19], [-0.33, -1.19, -0.2]]);
+    const loss = (x: JaxArray) => optax.losses.multiclassSparsemaxLoss(x, int([0, 3, -1, 5]));
+    expectClose(loss(scores), [1.99, 0.0, 0.0121, 0.189225]);
+    expectClose(grad((x: JaxArray) => jnp.sum(loss(x)))(scores), [-1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.11, -0.11, 0.435, 0.0, -0.435]);
+  });
+  it('CTC losses of half precision are float32, as in Optax', () => {
+    const [logits, none, labels] = [jnp.zeros([1, 3, 3]).astype('bfloat16'), jnp.zeros([1, 3]), int([[1, 2]])];
+    const loss = optax.ctcLoss(logits, none, labels, jnp.zeros([1, 2]));
+    expect(loss.dtype).to.equal('float32');
+    expectClose(loss, [1.6952496], { rtol: 1e-6 });
+    expect((grad((x: JaxArray) => jnp.sum(optax.ctcLoss(x, none, labels, jnp.zeros([1, 2]))))(logits) as JaxArray).dtype).to.equal('bfloat16');
+  });
+
   it('is also found under losses', () => expect(optax.losses.softmaxCrossEntropy).to.equal(optax.softmaxCrossEntropy));
 });

@@ -188,8 +188,8 @@ export function multiclassSparsemaxLoss(scores: Array, labels: Array): Array {
   if (scores.ndim !== 2 || labels.ndim !== 1) throw new ShapeError(`optax.multiclassSparsemaxLoss: scores [n, classes] and labels [n] were expected, but got [${scores.shape}] and [${labels.shape}].`);
   return vmap((row: Array, label: Array) => {
     const probabilities = projectionSimplex(row) as Array;
-    const isLabel = jnp.arange(row.shape[0]!).eq(label);
-    const gaps = jnp.where(isLabel, 0, row.sub(jnp.sum(jnp.where(isLabel, row, 0))));
+    // Indexing says what becomes of labels that there are none of.
+    const gaps = row.sub(row.index(label)).at(label).set(0);
     return jnp.sum(probabilities.mul(jnp.where(probabilities.ne(0), gaps, 0))).add(jnp.multiply(0.5, jnp.subtract(1, jnp.sum(jnp.square(probabilities)))));
   })(scores, labels) as Array;
 }
