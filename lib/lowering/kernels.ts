@@ -46,3 +46,15 @@ export function kernelsOf(engine?: string, device?: string): Kernels {
   if (!made.has(key)) made.set(key, new Kernels(...(key ? [TABLE[key]] : Object.values(TABLE)).map((t) => t.kernels)));
   return made.get(key)!;
 }
+
+const PRODUCTS = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul']);
+/**
+ * What all engines have, but halves are computed in float32, with a cast to halves after every operator that rounds. An engine
+ * without kernels of halves casts by itself too, and then takes two casts in a row away: of 0.9 · moment + gradient the product
+ * would stay unrounded. Products and convolutions keep their halves, in which GPUs are fast.
+ */
+export function roundingKernels(): Kernels {
+  const wide = (op: string, dtypes: string): string => (PRODUCTS.has(op) ? dtypes : dtypes.split(' ').filter((d) => d !== 'float16').join(' '));
+  if (!made.has('rounding')) made.set('rounding', new Kernels(...Object.values(TABLE).map((t) => Object.fromEntries(Object.entries(t.kernels).map(([op, dtypes]) => [op, wide(op, dtypes)])))));
+  return made.get('rounding')!;
+}

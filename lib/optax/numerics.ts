@@ -1,14 +1,9 @@
 /** Norms that have a gradient at zero, and counters that do not wrap around, after `optax._src.numerics`. */
 import { numpy as jnp, type Array } from '../jax/index.js';
 import { isFloat } from '../jax/dtypes.js';
-import type { DType } from '../runtime/dtypes.js';
 import { TypeError } from '../runtime/errors.js';
 import { checkOptions } from '../runtime/options.js';
 import type { Scalar } from './base.js';
-
-const LARGEST: Partial<Record<DType, number | bigint>> = {
-  int8: 127, int16: 32767, int32: 2147483647, int64: 2n ** 63n - 1n, uint8: 255, uint16: 65535, uint32: 4294967295, uint64: 2n ** 64n - 1n,
-};
 
 /**
  * count + 1, or the dtype's largest value where that would wrap around. As `optax.safe_increment`.
@@ -18,12 +13,10 @@ const LARGEST: Partial<Record<DType, number | bigint>> = {
  */
 export function safeIncrement(given: Scalar): Array {
   const count = jnp.asarray(given);
-  // A float stops growing by itself.
-  if (isFloat(count.dtype)) return jnp.add(count, 1);
-  const largest = LARGEST[count.dtype];
-  if (largest === undefined) throw new TypeError(`safeIncrement: a count must be an integer or a float, but got ${count.dtype}.`);
-  const before = typeof largest === 'bigint' ? largest - 1n : largest - 1;
-  return jnp.add(jnp.minimum(count, jnp.asarray(before, { dtype: count.dtype })), 1);
+  if (count.dtype === 'bool') throw new TypeError('safeIncrement: a count must be an integer or a float, but got bool.');
+  const { max } = isFloat(count.dtype) ? jnp.finfo(count.dtype) : jnp.iinfo(count.dtype);
+  const largest = jnp.asarray(max, { dtype: count.dtype });
+  return jnp.where(jnp.less(count, largest), jnp.add(count, 1), largest);
 }
 
 /** The name that Optax used before `safeIncrement`. */

@@ -49,7 +49,7 @@ export class Carry implements TrainTree {
     Object.freeze(this);
   }
   static leavesFor(x: TrainTree, plan: Plan): readonly ConcreteArray[] | null {
-    return #plan in x && x.#plan === plan ? x.#leaves : null;
+    return #plan in x && x.#plan === plan && !plan.widens ? x.#leaves : null;
   }
   static positionOf(x: TrainTree): Position | null { return #plan in x ? x.#position : null; }
 }

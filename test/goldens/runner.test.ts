@@ -7,12 +7,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FileFormatError } from '../../lib/runtime/errors.js';
 import { readSafetensors } from '../../lib/training/checkpoints/safetensors.js';
+import { loadApi } from './api.js';
 import { placeArguments } from './arguments.js';
 import { findCases, goldensFolder, packageRoot, readCase } from './cases.js';
 import { compareNumbers } from './compare.js';
 import { camelCase } from './names.js';
 import { isNoise } from './noise.js';
+import { runCase } from './run.js';
 import { buildTree, namesIn, pairLeaves } from './trees.js';
+import { ARTIFACTS } from './ways.js';
 
 describe('golden runner', () => {
   describe('the argument rule', () => {
@@ -88,6 +91,23 @@ describe('golden runner', () => {
     assert.equal(code('--no-such-option'), 2);
     assert.equal(code('/no/such/folder'), 2);
     assert.equal(code('--case', 'no_such_case'), 1);
+  });
+
+  it('knows what artifacts cannot do by the optimizer, not by the name of the case', async function () {
+    if (ARTIFACTS.missing !== undefined) this.skip();
+    const api = await loadApi();
+    const zero = { $call: 'optax.set_to_zero', args: [], names: [], required: 0 };
+    const chain = (...args: object[]) => ({ $call: 'optax.chain', args, names: args.map((_, i) => `args${i}`), required: args.length });
+    const sgd = { $call: 'optax.sgd', args: [{ $float: '0.1' }], names: ['learning_rate'], required: 1 };
+    const still = readCase(join(goldensFolder(), 'optimizers', 'set_to_zero.json'));
+    const outcome = (program: object) => {
+      return runCase(api, { ...still, name: 'frozen', json: { ...still.json, case: 'frozen', program, final_state: undefined } }, ARTIFACTS);
+    };
+    assert.equal(outcome(zero).outcome, 'passed');
+    assert.equal(outcome(chain(sgd, zero)).outcome, 'passed');
+    const moves = outcome(chain(zero, sgd, { $call: 'optax.add_decayed_weights', args: [{ $float: '0.1' }], names: ['weight_decay'], required: 0 }));
+    assert.equal(moves.outcome, 'failed');
+    assert.match(moves.mismatches[0]!.what, /params/);
   });
 
   it('finds all the cases of the manifest, each file as it was recorded', () => {

@@ -116,6 +116,16 @@ describe('dtypes', () => {
     expect(thrown(() => jnp.add(ofDType('uint8', 1), 2 ** 33)).message).to.match(/8589934592 does not fit uint8/);
   });
 
+  it('a choice between numbers is weak, whatever the condition', () => {
+    const which = jnp.array([true, false]);
+    const half = jnp.array([0.5, 2]).astype('bfloat16');
+    expect(jnp.where(which, 0.9, 1).weakType).to.equal(true);
+    expect(jnp.where(which, 0.9, 1).mul(half).dtype).to.equal('bfloat16');
+    expect(jit((c: Array, x: Array) => jnp.where(c, 0.9, 1).mul(x))(which, half).dtype).to.equal('bfloat16');
+    expect(jnp.where(which, 1, 0).mul(jnp.ones([2], { dtype: 'uint8' })).dtype).to.equal('uint8');
+    expect(jnp.where(which, 0.9, jnp.ones([])).mul(half).dtype).to.equal('float32');
+  });
+
   it('results remember whether they are weak, cached programs included', () => {
     const f = (x: Array) => jnp.reshape(x, [1]);
     const strong = jnp.array(1);

@@ -34,6 +34,15 @@ describe('nn', () => {
     expect(nn.oneHot(jnp.array([0, 3]), 2, { dtype: 'bool', axis: 0 }).tolist()).to.deep.equal([[true, false], [false, false]]);
   });
 
+  it('softmax: masked rows whose elements are all -∞, or one ∞, are no numbers, as in JAX 0.10.2', () => {
+    const x = jnp.array([[5, -Infinity, -Infinity], [5, Infinity, 1], [NaN, 1, 2]]);
+    const where = jnp.array([false, true, true]);
+    for (const axis of [-1, [1]]) {
+      expect(flat(nn.softmax(x, { axis, where }))).to.deep.equal([0, NaN, NaN, 0, NaN, NaN, 0, ...flat(nn.softmax(jnp.array([1, 2])))]);
+      expect(flat(nn.logSoftmax(x, { axis, where })).slice(0, 7)).to.deep.equal([-Infinity, NaN, NaN, -Infinity, NaN, NaN, -Infinity]);
+    }
+    expect(flat(nn.softmax(x, { axis: [0, 1], where }))).to.deep.equal([0, NaN, NaN, 0, NaN, NaN, 0, NaN, NaN]);
+  });
   it('softmax: masked elements and their gradients are zero, also where a row has no other', () => {
     const where = jnp.array([[true, false, true], [false, false, false]]);
     const x = jnp.array([[1, 1e30, 2], [1, 2, Infinity]], { dtype: 'float32' });

@@ -164,6 +164,9 @@ describe('small tools', () => {
       expect(numbers(optax.safeIncrement(jnp.asarray(most, { dtype }))), dtype).to.deep.equal([most]);
       expect(optax.safeIncrement(jnp.asarray(1, { dtype })).dtype).to.equal(dtype);
     }
+    for (const [dtype, most] of [['float16', 65504], ['float32', 3.4028234663852886e38]] as const) {
+      expect(numbers(optax.safeIncrement(jnp.asarray([1.5, most, Infinity, NaN, -Infinity], { dtype })).astype('float32')), dtype).to.deep.equal([2.5, most, most, most, -Infinity]);
+    }
     expect(() => optax.safeIncrement(jnp.asarray(true))).to.throw(TypeError);
   });
 

@@ -95,6 +95,49 @@ describe('what Optax takes', () => {
     expect(pairs(jnp.array([[9, 1, 9], [9, 9, 1], [1, 9, 9]]))).to.deep.equal([[2, 0, 1], [0, 1, 2]]);
     expect(pairs(jnp.zeros([0, 3]))).to.deep.equal([[], []]);
   });
+  describe('moments of half precision are rounded where Optax 0.2.8 rounds them, whose AdEMAMix keeps them so for one step only', () => {
+    const gradients = [[0.3, -0.7], [0.1, 0.4], [-0.2, 0.05], [0.6, -0.01]];
+    const averages = 'bfloat16';
+    for (const [name, make, dtypes, wanted] of [
+      ['ademamix', () => optax.contrib.ademamix(0.1, { muDtype: averages }), ['float32', 'float32', 'float32'],
+        [[0.89995068, -1.89995062], [0.8127557, -1.87868786], [0.78998697, -1.86623418], [0.73070717, -1.85530317]]],
+      ['adopt', () => optax.contrib.adopt(0.1, { muDtype: averages }), ['bfloat16', 'float32'],
+        [[1, -2], [0.99666667, -2.00571418], [1.00033069, -2.01155543], [0.99046582, -2.01666164]]],
+      ['adopt with nesterov', () => optax.contrib.adopt(0.1, { muDtype: averages, nesterov: true }), ['bfloat16', 'float32'],
+        [[1, -2], [0.99366665, -2.01085711], [1.00363123, -2.01682854], [0.98159212, -2.02128124]]],
+    ] as [string, () => optax.GradientTransformation, string[], number[][]][]) {
+      const types = (state: unknown) => tree.leaves(state).map((x) => (x as Array).dtype).filter((dtype) => dtype !== 'int32');
+      it(name, () => {
+        const opt = make();
+        let params: any = { m: { w: jnp.array([1, -2]) } };
+        let state = opt.init(params);
+        const update = jit((g: any, s: any, p: any) => opt.update(g, s, p)) as typeof opt.update;
+        for (const [k, g] of gradients.entries()) {
+          const [updates, next] = update({ m: { w: jnp.array(g) } }, state, params);
+          [params, state] = [optax.applyUpdates(params, updates), next];
+          numbers(params.m.w).forEach((v, i) => expect(v).to.be.closeTo(wanted[k]![i]!, 1e-6));
+          expect(types(state)).to.deep.equal(dtypes);
+        }
+      });
+      it(`${name}, in the fused step`, () => {
+        const step = trainStep({ loss: (p, g: Array) => jnp.sum(p.m.w.mul(g)), optimizer: make() });
+        let carry = step.init({ m: { w: jnp.array([1, -2]) } });
+        for (const [k, g] of gradients.entries()) {
+          [carry] = step(carry, jnp.array(g));
+          numbers(carry.trainable.m.w).forEach((v, i) => expect(v).to.be.closeTo(wanted[k]![i]!, 1e-6));
+          expect(types(carry.optState)).to.deep.equal(dtypes);
+        }
+      });
+    }
+  });
+  it('extremes and the largest norm are floats, also of integers, and pass over empty leaves', () => {
+    const whole = { a: jnp.array([1, -2, 3], { dtype: 'int32' }) };
+    const [max, min, norm] = [optax.tree.max, optax.tree.min, (x: any) => optax.tree.norm(x, { ord: Infinity })].map((f) => (x: any) => { const y = f(x); return [y.dtype, y.item()]; });
+    expect([max!(whole), min!(whole), norm!(whole)]).to.deep.equal([['float32', 3], ['float32', -2], ['float32', 3]]);
+    expect([max!({}), min!({}), norm!({})]).to.deep.equal([['float32', -Infinity], ['float32', Infinity], ['float32', -Infinity]]);
+    const some = { a: jnp.array([0.5, -0.25]).astype('bfloat16'), b: jnp.zeros([0, 3]).astype('bfloat16') };
+    expect([max!(some), min!(some), norm!(some)]).to.deep.equal([['bfloat16', 0.5], ['bfloat16', -0.25], ['bfloat16', 0.5]]);
+  });
   it('refuses what Optax refuses', () => {
     expect(() => optax.squaredError(jnp.ones([3]), 1 as never)).to.throw(/one shape, but got \[3\] and \[\]/);
     expect(() => optax.smoothLabels(jnp.array(1, { dtype: 'float32' }), 0.1)).to.throw(/axis -1 is out of range/);

@@ -40,6 +40,34 @@ describe('optimizers in training artifacts', function () {
     });
   }
 
+  describe('of half precision moments are the fused step to the bit: engines cast halves by themselves, and would leave products unrounded', () => {
+    const optimizers: Record<string, (dtype: 'float16' | 'bfloat16') => optax.GradientTransformation> = {
+      adam: (muDtype) => optax.adam(0.1, { muDtype }),
+      amsgrad: (muDtype) => optax.amsgrad(0.1, { muDtype }),
+      sgd: (accumulatorDtype) => optax.sgd(0.1, { momentum: 0.9, accumulatorDtype }),
+      adopt: (muDtype) => optax.contrib.adopt(0.1, { muDtype }),
+    };
+    const params = { m: { w: jnp.linspace(-1.7, 1.3, 64) } };
+    const linear = (p: any, { g }: any): Array => jnp.sum(p.m.w.mul(g));
+    const gradient = (k: number) => ({ g: jnp.sin(jnp.linspace(k, 40 * k + 1, 64)) });
+    for (const [name, make] of Object.entries(optimizers)) {
+      for (const dtype of ['float16', 'bfloat16'] as const) {
+        it(`${name} in ${dtype}`, () => {
+          const directory = folder();
+          generateArtifacts({ loss: linear, params, optimizer: make(dtype), batch: gradient(1), batchDim: null, style: 'in-graph' }, directory);
+          using session = TrainingSession.load(directory);
+          const step = trainStep({ loss: linear, optimizer: make(dtype) });
+          let carry = step.init(params);
+          for (let k = 1; k <= 6; k++) {
+            [carry] = step(carry, gradient(k));
+            session.trainStep(gradient(k));
+            expect(flat(session.params()), `after step ${k}`).to.deep.equal(flat(carry.trainable));
+          }
+        });
+      }
+    }
+  });
+
   it('a loss that draws random numbers, with noisy gradients, is the fused step', () => {
     const drops = (p: any, { x }: any, { rng }: any): Array => {
       const keep = random.bernoulli(rng, 0.5, [8, 4]);

@@ -5,7 +5,7 @@ import { Scalar, type NDArray } from '../array.js';
 import { canonicalAxes, canonicalAxis } from '../dims.js';
 import { checkDType, isHalf, type DType } from '../dtypes.js';
 import { logsumexp, max, mean as meanOf, sum, type Axis } from '../numpy/reductions.js';
-import { add, div, eq, isFinite, max as larger, mul, ne, select, square, sub } from '../primitives/arithmetic.js';
+import { add, div, eq, max as larger, mul, ne, select, square, sub } from '../primitives/arithmetic.js';
 import { convertElementType, stopGradient } from '../primitives/convert.js';
 import { exp, log, rsqrt } from '../primitives/functions.js';
 import { iota } from '../primitives/indexing.js';
@@ -17,23 +17,20 @@ import { float } from './activations.js';
 export interface SoftmaxOptions { axis?: Axis; where?: Operand | null }
 const asBool = (x: Operand, where: string): NDArray => { const a = asArray(x, where); return a.dtype === 'bool' ? a : ne(a, 0); };
 
-/** What is left of the largest element, which is 0, and the sum of exponentials; elements that `mask` leaves out count for nothing. */
-function shifted(x: NDArray, axes: readonly number[], mask: NDArray | null): { y: NDArray; e: NDArray; total: NDArray } {
-  const kept = mask ? select(mask, x, -Infinity) : x;
-  const top = stopGradient(max(kept, { axis: axes, keepdims: true }));
-  const y = sub(kept, select(isFinite(top), top, 0));
+/** What is left of the largest element, which is 0, and the sum of exponentials. */
+function shifted(x: NDArray, axes: readonly number[]): { y: NDArray; e: NDArray; total: NDArray } {
+  const y = sub(x, stopGradient(max(x, { axis: axes, keepdims: true })));
   const e = exp(y);
-  const total = sum(e, { axis: axes, keepdims: true });
-  return { y, e, total: mask ? select(eq(total, 0), 1, total) : total };
+  return { y, e, total: sum(e, { axis: axes, keepdims: true }) };
 }
 function softmaxLike(name: string, one: (x: NDArray, axis: number) => NDArray, several: (parts: { y: NDArray; e: NDArray; total: NDArray }) => NDArray, outside: number) {
   return (x: Operand, options?: SoftmaxOptions): NDArray => {
     const { axis = -1, where = null } = checkOptions(`nn.${name}`, options, ['axis', 'where']);
     const a = float(x, `nn.${name}`);
     const axes = canonicalAxes(axis, a.ndim, `nn.${name}`);
-    if (axes.length === 1 && where === null) return one(a, axes[0]);
     const mask = where === null ? null : expandTo(asBool(where, `nn.${name}`), a.shape);
-    const out = several(shifted(a, axes, mask));
+    const kept = mask ? select(mask, a, -Infinity) : a;
+    const out = axes.length === 1 ? one(kept, axes[0]) : several(shifted(kept, axes));
     return mask ? select(mask, out, outside) : out;
   };
 }

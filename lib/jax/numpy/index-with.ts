@@ -122,7 +122,9 @@ export function box(x: NDArray, plan: IndexPlan): NDArray {
 /** NumPy's `x[…]`: `index(x, 0)`, `index(x, { start: 1 }, -1)`, `index(x, rows, columns)`. Array indices out of range read the nearest element. */
 export function index(x: Operand, ...given: Index[]): NDArray {
   const y = asArray(x, 'index');
-  return read(y, planIndex('index', y.shape, given));
+  const plan = planIndex('index', y.shape, given);
+  // As in JAX, where single positions are a slice, which passes its derivative to the nearest element, and several are a gather, which does not.
+  return read(y, plan.arrays.every((a) => a.ndim === 0) ? clipped(plan) : plan);
 }
 /** A plan whose arrays are brought into their axes, so that derivatives pass where `read` would stop them. */
 export const clipped = (plan: IndexPlan): IndexPlan => ({

@@ -138,7 +138,7 @@ export const shiftRightLogicalP = shift('shift_right_logical', 'SHR_LOGICAL', 'R
 
 /** `where(predicate, x, y)`: the first input is boolean. */
 export const selectP = elementwise({
-  name: 'select', opcode: 'SELECT', onnx: 'Where',
+  name: 'select', opcode: 'SELECT', onnx: 'Where', chooses: true,
   result: ([p, ...rest]) => {
     if (p.dtype !== 'bool') throw new TypeError(`select: expected a bool predicate, got ${p.dtype}; compare it with 0 first.`);
     return requireSameDType('select', rest);

@@ -38,6 +38,8 @@ export interface ElementwiseDefinition {
   readonly attributes?: Readonly<Record<string, Attribute>>;
   /** The dtype of the result; throws where the operands' do not fit. By default they must be equal and stay. */
   readonly result?: (inputs: readonly Aval[], params: any) => DType;
+  /** Whether the first operand only chooses: then it has no part in whether the result is weakly typed. */
+  readonly chooses?: true;
   readonly rule: Rule | null;
   readonly constants?: readonly number[];
 }
@@ -47,7 +49,7 @@ export function elementwise(d: ElementwiseDefinition): Primitive {
     name: d.name,
     shape: (inputs, params) => {
       const dtype = d.result ? d.result(inputs, params) : requireSameDType(d.name, inputs);
-      return [aval(broadcastShapes(d.name, ...inputs.map((a) => a.shape)), dtype, inputs.every((a) => a.weak))];
+      return [aval(broadcastShapes(d.name, ...inputs.map((a) => a.shape)), dtype, (d.chooses ? inputs.slice(1) : inputs).every((a) => a.weak))];
     },
     vjp: d.rule && thunks(() => self, (ct, inputs, outputs, params) =>
       d.rule!(ct, inputs, outputs, params).map((f, i) => f && (() => unbroadcast(f(), inputs[i].shape)))),

@@ -12,7 +12,7 @@ import { withRate } from '../optimizers/rate.js';
 import { addDecayedWeights } from '../transforms/adding.js';
 import { chain } from '../transforms/combining.js';
 import { scaleByLearningRate } from '../transforms/scaling.js';
-import { treeCast, treeCastLike } from '../tree/dtypes.js';
+import { treeCast } from '../tree/dtypes.js';
 import { treeAddScale, treeBiasCorrection, treeFullLike, treeMul, treeSub, treeUpdateMoment, treeZerosLike } from '../tree/math.js';
 
 /** A number, or what a schedule says at a count. */
@@ -82,8 +82,8 @@ export function scaleByAdemamix(options?: AdemamixOptions): GradientTransformati
       const nu = treeUpdateMoment(updates, state.nu, b2, 2);
       const count = safeIncrement(state.count);
       const mixed = treeAddScale(treeBiasCorrection(m1, b1, count), valueAt(alpha, state.countM2), m2);
-      const next = treeCastLike({ m1, m2, nu }, { m1: state.m1, m2: state.m2, nu: state.nu });
-      return [overRoot(mixed, treeBiasCorrection(nu, b2, count), eps), new ScaleByAdemamixState({ count, countM2: safeIncrement(state.countM2), ...next })];
+      // As in Optax, averages that began in a narrower dtype than the gradients' go on in theirs.
+      return [overRoot(mixed, treeBiasCorrection(nu, b2, count), eps), new ScaleByAdemamixState({ count, countM2: safeIncrement(state.countM2), m1, m2, nu })];
     },
   };
 }
@@ -172,14 +172,14 @@ export function scaleByAdopt(options?: AdoptOptions): GradientTransformation {
       const begun = state.count.gt(0);
       const [decay1, decay2] = [jnp.where(begun, b1, 1), jnp.where(begun, b2, 0)];
       const grads = materialize(updates);
-      const nu = treeCastLike(treeUpdateMoment(grads, state.nu, decay2, 2), state.nu);
+      const nu = treeUpdateMoment(grads, state.nu, decay2, 2);
       const limit = useClipping ? clipValueFn(state.count) : null;
       const scaled = tree.map((g: Array, v: Array) => {
         const ratio = g.div(jnp.maximum(jnp.sqrt(v), eps));
         return limit === null ? ratio : jnp.clip(ratio, jnp.negative(jnp.asarray(limit, { dtype: ratio.dtype })), jnp.asarray(limit, { dtype: ratio.dtype }));
       }, grads, state.nu);
-      const mu = treeCastLike(treeUpdateMoment(scaled, state.mu, decay1, 1), grads);
-      const out = nesterov ? treeCastLike(treeUpdateMoment(scaled, mu, decay1, 1), grads) : mu;
+      const mu = treeUpdateMoment(scaled, state.mu, decay1, 1);
+      const out = nesterov ? treeUpdateMoment(scaled, mu, decay1, 1) : mu;
       return [out, new ScaleByAdamState({ count: safeIncrement(state.count), mu: treeCast(mu, muDtype), nu })];
     },
   };

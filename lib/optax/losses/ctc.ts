@@ -32,8 +32,9 @@ export function ctcLossWithForwardProbs(logits: Array, logitPaddings: Array, lab
   const [batch, , classes] = logits.shape as [number, number, number];
   const [batchOfLabels, length] = labels.shape as [number, number];
   if (batchOfLabels !== batch) throw new ShapeError(`${where}: the batch of labels must be that of the logits, ${batch}, but is ${batchOfLabels}.`);
-  const { dtype } = logits;
-  const logProbs = nn.logSoftmax(logits, { axis: -1 });
+  // Probabilities of half precision are added up in float32, as in Optax.
+  const dtype = jnp.promoteTypes(logits.dtype, 'float32');
+  const logProbs = nn.logSoftmax(logits, { axis: -1 }).astype(dtype);
   // Between equal labels a blank must come.
   const same = labels.index('...', { stop: -1 }).eq(labels.index('...', { start: 1 })).astype(dtype);
   const repeat = jnp.pad(same, [[0, 0], [0, 1]]);

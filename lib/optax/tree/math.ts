@@ -1,5 +1,6 @@
 /** Arithmetic on whole trees, after `optax.tree`. Updates that are symbolically zero stay so where that is right. */
 import { numpy as jnp, tree, type Array } from '../../jax/index.js';
+import { isFloat } from '../../jax/dtypes.js';
 import type { DType } from '../../runtime/dtypes.js';
 import { checkOptions } from '../../runtime/options.js';
 import { ValueError } from '../../runtime/errors.js';
@@ -36,10 +37,15 @@ export const treeVdot = (x: Updates, y: Updates): Array => fold(treeMul(x, y), (
 /** The sum of all elements of all leaves. As `optax.tree.sum`. */
 export const treeSum = (x: Updates): Array => fold(x, (a) => jnp.sum(a), jnp.add, 0);
 const notEmpty = (x: Updates): Updates => arraysOf(materialize(x)).filter((a) => a.size !== 0);
+/** Begins as Optax does with a float, by which integers become floats. */
+const extreme = (x: Updates, each: (a: Array) => Array, join: (a: Array, b: Array) => Array, empty: number): Array => {
+  const found = fold(notEmpty(x), each, join, empty);
+  return isFloat(found.dtype) ? found : found.astype('float32');
+};
 /** The largest element; -∞ of an empty tree. As `optax.tree.max`. */
-export const treeMax = (x: Updates): Array => fold(notEmpty(x), (a) => jnp.max(a), jnp.maximum, -Infinity);
+export const treeMax = (x: Updates): Array => extreme(x, (a) => jnp.max(a), jnp.maximum, -Infinity);
 /** The smallest element; ∞ of an empty tree. As `optax.tree.min`. */
-export const treeMin = (x: Updates): Array => fold(notEmpty(x), (a) => jnp.min(a), jnp.minimum, Infinity);
+export const treeMin = (x: Updates): Array => extreme(x, (a) => jnp.min(a), jnp.minimum, Infinity);
 /** The number of elements of all leaves. As `optax.tree.size`. */
 export const treeSize = (x: Updates): number => (tree.leaves(x) as Update[]).reduce((n, leaf) => n + (leaf.size as number), 0);
 
@@ -58,7 +64,7 @@ export function treeNorm(x: Updates, options?: { ord?: number | 'inf' | 'infinit
     return squared ? sum : jnp.sqrt(sum);
   }
   if (ord !== 1 && ord !== Infinity && ord !== 'inf' && ord !== 'infinity') throw new ValueError(`optax.tree.norm: ord must be 1, 2 or Infinity, but got ${String(ord)}.`);
-  const norm = ord === 1 ? fold(x, (a) => jnp.sum(jnp.abs(a)), jnp.add, 0) : fold(x, (a) => jnp.max(jnp.abs(a)), jnp.maximum, arraysOf(x).length === tree.leaves(x).length ? -Infinity : 0);
+  const norm = ord === 1 ? fold(x, (a) => jnp.sum(jnp.abs(a)), jnp.add, 0) : treeMax(tree.map(jnp.abs, materialize(x)));
   return squared ? jnp.square(norm) : norm;
 }
 /**

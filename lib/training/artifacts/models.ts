@@ -5,6 +5,7 @@
 import type { Aval } from '../../jax/array.js';
 import { Literal, type Atom, type ClosedJaxpr, type Jaxpr } from '../../jax/core.js';
 import { Graph } from '../../lowering/graph.js';
+import { roundingKernels } from '../../lowering/kernels.js';
 import { lowerProgram } from '../../lowering/lower.js';
 import { serialize } from '../../lowering/model.js';
 import type { DType } from '../../runtime/dtypes.js';
@@ -26,7 +27,7 @@ export function storedType(dtype: DType, written: boolean, name: string): DType 
 
 /** A model under construction: its inputs declared, its program lowered. */
 class ModelBuilder {
-  readonly graph = new Graph(false);
+  readonly graph = new Graph(false, false, roundingKernels());
   readonly slotNames: string[];
 
   constructor(readonly source: Source, readonly stored: readonly DType[], readonly closed: ClosedJaxpr) {

@@ -4,6 +4,8 @@
  */
 import { devicePut, tree, type Array } from '../../jax/index.js';
 import { ConcreteArray, formatAval, fromBytes } from '../../jax/array.js';
+import { formatShape } from '../../jax/dims.js';
+import { isFloat, promoteDTypes } from '../../jax/dtypes.js';
 import { map, traverse } from '../../haiku/data-structures.js';
 import type { Params } from '../../haiku/types.js';
 import { encode } from '../../runtime/elements.js';
@@ -111,7 +113,7 @@ export function reconcile(wanted: Contents, found: Contents, path: string, stric
     const out = new Map<string, ConcreteArray>();
     for (const [name, old] of mine) {
       const value = theirs.get(name);
-      if (value && formatAval(value) === formatAval(old)) { out.set(name, value); continue; }
+      if (value && (formatAval(value) === formatAval(old) || (part === 'optimizer' && isWidened(old, value)))) { out.set(name, value); continue; }
       out.set(name, old);
       if (value) report.mismatched.push({ name: shown(name), expected: formatAval(old), found: formatAval(value) });
       else (isFresh(name) ? report.fresh : report.missing).push(shown(name));
@@ -137,6 +139,10 @@ export function reconcile(wanted: Contents, found: Contents, path: string, stric
   }
   return { contents, report };
 }
+
+/** Optimizer state may begin in a narrower dtype than it has after a step. */
+const isWidened = (old: ConcreteArray, value: ConcreteArray): boolean =>
+  formatShape(value.shape) === formatShape(old.shape) && isFloat(old.dtype) && promoteDTypes(old.dtype, value.dtype) === value.dtype;
 
 function list(one: string, many: string, names: readonly string[]): string[] {
   if (names.length === 0) return [];

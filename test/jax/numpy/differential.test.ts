@@ -1,6 +1,6 @@
 /** Corners where hokku once differed from JAX 0.10.2; the numbers are JAX's. */
 import { expect } from 'chai';
-import { checkpoint, grad, jit, jvp, lax, nn, numpy as jnp, ops, random, type Array } from '../../../lib/jax/index.js';
+import { checkpoint, grad, jit, jvp, lax, nn, numpy as jnp, ops, random, vmap, type Array } from '../../../lib/jax/index.js';
 import { expectClose } from '../helpers.js';
 
 const f32 = (...values: number[]): Array => jnp.array(values, { dtype: 'float32' });
@@ -79,6 +79,13 @@ describe('JAX in its corners', () => {
       const of = (mode?: 'clip') => (grad((x: Array) => jnp.sum(x.at(int(-6, 1, 7)).get(mode && { mode }).mul(f32(1, 2, 3))))(f32(1, 1, 1, 1)) as Array).tolist();
       expect(of('clip')).to.deep.equal([1, 2, 0, 3]);
       expect(of()).to.deep.equal([0, 2, 0, 0]);
+    });
+    it('single positions out of range are a slice at the border, derivative and all', () => {
+      const x = f32(1, 2, 4, 0, 0, 0).reshape([2, 3]);
+      expect((grad((y: Array) => y.index(jnp.array(5, { dtype: 'int32' }), jnp.array(-9, { dtype: 'int32' })))(x) as Array).tolist()).to.deep.equal([[0, 0, 0], [1, 0, 0]]);
+      expect((grad((y: Array) => jnp.sum(y.index(jnp.array(5, { dtype: 'int32' }))))(x) as Array).tolist()).to.deep.equal([[0, 0, 0], [1, 1, 1]]);
+      const each = vmap(grad((y: Array, i: Array) => y.index(i)) as (y: Array, i: Array) => Array, { inAxes: [null, 0] });
+      expect((each(f32(0, 1, 2), int(7, -9, 1)) as Array).tolist()).to.deep.equal([[0, 0, 1], [1, 0, 0], [0, 1, 0]]);
     });
     it('variances about a given mean; none where nothing is left', () => {
       expect(jnp.var(f32(1, 3), { mean: f32(0) }).item()).to.equal(5);

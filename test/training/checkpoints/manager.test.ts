@@ -126,6 +126,20 @@ describe('CheckpointManager', () => {
       expect(bits(second.state.nonTrainable.line.w)).to.equal(bits(carry.trainable.line.w));
     });
 
+    it('takes optimizer state that a step has left in a wider dtype than it began in', async () => {
+      const directory = folder();
+      await using manager = await CheckpointManager.open(directory);
+      const step = tinyStep(optax.contrib.ademamix(0.1, { muDtype: 'bfloat16' }));
+      let carry = tinyCarry(step);
+      expect(carry.optState[0].nu.line.w.dtype).to.equal('bfloat16');
+      [carry] = step(carry, ones);
+      await manager.save(carry);
+      const { state, report } = await restoreCheckpoint(directory, tinyCarry(step));
+      expect(report.mismatched).to.deep.equal([]);
+      expect(carried(state)).to.equal(carried(carry));
+      expect(carried(step(state, ones)[0])).to.equal(carried(step(carry, ones)[0]));
+    });
+
     it('names what is missing, extra and of another shape', async () => {
       const { directory } = await written();
       const step = trainStep({ loss: (p, x) => jnp.sum(p.line.w).add(jnp.sum(p.more.v)).add(jnp.sum(x)), optimizer: optax.sgd(0.1, { momentum: 0.9 }) });
