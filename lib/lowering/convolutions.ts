@@ -2,6 +2,7 @@
  * Which convolutions go to `hokku.Conv`, and which pools to `hokku.Pool`. The primitives have their channels first, as the engine's
  * operators; programs have them first or last. Ours read images with channels last, where they lie.
  */
+import { range } from '../runtime/range.js';
 import { Var, eliminateDeadCode, type Atom, type Equation, type Jaxpr } from '../jax/core.js';
 import { dims } from '../jax/dims.js';
 import { simplify } from '../jax/passes/simplify.js';
@@ -11,7 +12,7 @@ import type { Primitive } from '../jax/primitives/primitive.js';
 import type { WindowParams } from '../jax/primitives/windows.js';
 import { usersOf, withEndings } from './endings.js';
 import type { Attribute } from './graph.js';
-import { Layout, isOrder, range, toFirst, toLast } from './layout.js';
+import { Layout, isOrder, toFirst, toLast } from './layout.js';
 
 type Params = Readonly<Record<string, Attribute>>;
 const own = (name: string, op: string) => ({ name, lower: (g, inputs, params) => [g.node(op, inputs, params, 'hokku')] }) as Pick<Primitive<Params>, 'name' | 'lower'> as Primitive<Params>;

@@ -3,12 +3,12 @@
  * channels last. So values between convolutions are kept in that order, through everything that treats all axes alike, and are put
  * back where something else reads them.
  */
+import { range } from '../runtime/range.js';
 import { Literal, Var, type Atom, type Equation, type Jaxpr } from '../jax/core.js';
 import { dims } from '../jax/dims.js';
 import { transposeP, reshapeP } from '../jax/primitives/shape.js';
 import type { Primitive } from '../jax/primitives/primitive.js';
 
-export const range = (n: number): number[] => [...Array(n).keys()];
 /** The axes of channels-first arrays in the order of channels last, and back. */
 export const toLast = (rank: number): number[] => [0, ...range(rank).slice(2), 1];
 export const toFirst = (rank: number): number[] => [0, rank - 1, ...range(rank).slice(1, -1)];

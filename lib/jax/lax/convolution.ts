@@ -1,6 +1,7 @@
 /** Convolutions in any layout: transposes around the primitive's own. Signatures are JAX's, by the argument rule. */
 import { checkOptions } from '../../runtime/options.js';
 import { ShapeError, TypeError, ValueError } from '../../runtime/errors.js';
+import { range } from '../../runtime/range.js';
 import { NDArray, formatAval } from '../array.js';
 import { dims, type Shape } from '../dims.js';
 import { DTYPES, checkDType, isFloat, promoteDTypes, type DType } from '../dtypes.js';
@@ -27,7 +28,6 @@ export interface ConvOptions extends Common {
   batchGroupCount?: number;
 }
 
-const range = (n: number): number[] => [...globalThis.Array(n).keys()];
 const ones = (n: number): number[] => range(n).map(() => 1);
 const inverse = (order: readonly number[]): number[] => order.map((_, i) => order.indexOf(i));
 

@@ -1,6 +1,7 @@
 /** General scatters. Signatures are JAX's, by the argument rule. */
 import { checkOptions } from '../../runtime/options.js';
 import { ShapeError } from '../../runtime/errors.js';
+import { range } from '../../runtime/range.js';
 import { NDArray, Scalar, formatAval } from '../array.js';
 import { dims, formatShape } from '../dims.js';
 import { neg, select } from '../primitives/arithmetic.js';
@@ -27,7 +28,6 @@ export const ScatterDimensionNumbers = (updateWindowDims: readonly number[], ins
 
 export interface ScatterOptions { indicesAreSorted?: boolean; uniqueIndices?: boolean; mode?: GatherScatterMode | null }
 const OPTIONS = ['indicesAreSorted', 'uniqueIndices', 'mode'] as const;
-const range = (n: number): number[] => [...globalThis.Array(n).keys()];
 
 /** The operand as rows, the row of every update, and the way back. */
 function arranged(where: string, x: NDArray, given: NDArray, updateShape: readonly number[], dn: ScatterDimensionNumbers, mode: GatherScatterMode | null | undefined) {

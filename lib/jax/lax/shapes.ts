@@ -1,6 +1,7 @@
 /** Broadcasting, reshaping, choosing: small operations. Signatures are JAX's, by the argument rule. */
 import { checkOptions } from '../../runtime/options.js';
 import { ShapeError, TypeError, ValueError } from '../../runtime/errors.js';
+import { range } from '../../runtime/range.js';
 import { NDArray, Scalar, formatAval, isArray } from '../array.js';
 import { broadcastShapes as broadcastOf, canonicalAxes, canonicalAxis, dims, formatShape, type Shape } from '../dims.js';
 import { checkDType, isFloat, isInteger, promoteDTypes, type DType } from '../dtypes.js';
@@ -10,7 +11,6 @@ import { dotGeneral } from '../primitives/dot.js';
 import { asArray, lift, liftAll, requireSameDType, type Operand } from '../primitives/primitive.js';
 import { concatenate as join, expandTo, reshape, slice, transpose } from '../primitives/shape.js';
 
-const range = (n: number): number[] => [...globalThis.Array(n).keys()];
 
 /** New axes in front. */
 export const broadcast = (operand: Operand, sizes: Shape): NDArray => { const x = asArray(operand, 'lax.broadcast'); return expandTo(x, [...sizes, ...x.shape]); };

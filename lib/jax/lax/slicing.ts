@@ -1,6 +1,7 @@
 /** Slices at known and at traced positions, and general gathers. Signatures are JAX's, by the argument rule. */
 import { checkOptions } from '../../runtime/options.js';
 import { ShapeError, TypeError, ValueError } from '../../runtime/errors.js';
+import { range } from '../../runtime/range.js';
 import { NDArray, Scalar, formatAval, isArray } from '../array.js';
 import { canonicalAxis, dims, formatShape, type Shape } from '../dims.js';
 import { DTYPES, isFloat, isInteger, isUnsigned, type DType } from '../dtypes.js';
@@ -13,7 +14,6 @@ import { lowest } from '../primitives/windows.js';
 import { concatenate, expandTo, reshape, slice, transpose } from '../primitives/shape.js';
 
 export interface NegativeOption { allowNegativeIndices?: boolean | readonly boolean[] }
-const range = (n: number): number[] => [...globalThis.Array(n).keys()];
 const int32 = (value: number): NDArray => new Scalar(value, 'int32', false);
 
 /** Positions of any integer dtype as int32, those beyond its range at its ends. */

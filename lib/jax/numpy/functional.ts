@@ -1,6 +1,7 @@
 /** Functions applied along axes, to coordinates, to pieces. */
 import { checkOptions } from '../../runtime/options.js';
 import { ShapeError, TypeError, ValueError } from '../../runtime/errors.js';
+import { range } from '../../runtime/range.js';
 import { NDArray, isArray } from '../array.js';
 import { vmap } from '../batching.js';
 import { broadcastShapes, canonicalAxis, dims, formatShape, type Shape } from '../dims.js';
@@ -14,7 +15,6 @@ import { expandDims } from './manipulation.js';
 import { checkShape } from './promotion.js';
 import * as tree from '../tree.js';
 
-const range = (n: number): number[] => [...globalThis.Array(n).keys()];
 function checkFunction(where: string, f: unknown): void {
   if (typeof f !== 'function') throw new TypeError(`${where}: expected a function, got ${f === null ? 'null' : typeof f}.`);
 }

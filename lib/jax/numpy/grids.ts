@@ -1,6 +1,7 @@
 /** Coordinates: grids, diagonals and triangles, flat positions. */
 import { checkOptions } from '../../runtime/options.js';
 import { ShapeError, TypeError, ValueError } from '../../runtime/errors.js';
+import { range } from '../../runtime/range.js';
 import { NDArray, Scalar, expectConcrete } from '../array.js';
 import { broadcastShapes, dims, formatShape, type Shape } from '../dims.js';
 import { checkDType, isInteger, type DType } from '../dtypes.js';
@@ -14,7 +15,6 @@ import { stack } from './joining.js';
 import { checkShape } from './promotion.js';
 import { nonzero } from './searching.js';
 
-const range = (n: number): number[] => [...globalThis.Array(n).keys()];
 const alone = (rank: number, axis: number, n: number): number[] => range(rank).map((i) => (i === axis ? n : 1));
 
 export interface MeshgridOptions { indexing?: 'xy' | 'ij'; sparse?: boolean; copy?: boolean }

@@ -1,5 +1,6 @@
 /** NumPy's indexing: numbers, ranges, new axes, integer arrays and masks; read here, written in `at.ts`. */
 import { ShapeError, TypeError } from '../../runtime/errors.js';
+import { range } from '../../runtime/range.js';
 import { NDArray, expectConcrete } from '../array.js';
 import { broadcastShapes, dims, formatShape, isSymbolic } from '../dims.js';
 import { isInteger } from '../dtypes.js';
@@ -15,7 +16,6 @@ export interface Range { start?: number | null; stop?: number | null; step?: num
 /** One part of an index: a number, a range, null for a new axis, '...', an integer array or a mask. */
 export type Index = number | null | '...' | Range | NDArray;
 
-const range = (n: number): number[] => [...globalThis.Array(n).keys()];
 
 /** A mask as one array of positions for each of its axes; its values must be known. */
 function positions(mask: NDArray): NDArray[] {

@@ -1,6 +1,7 @@
 /** Arrays put together and taken apart along axes; rolled and turned. */
 import { checkOptions } from '../../runtime/options.js';
 import { ShapeError, TypeError } from '../../runtime/errors.js';
+import { range } from '../../runtime/range.js';
 import { ConcreteArray, NDArray, Scalar } from '../array.js';
 import { broadcastShapes, canonicalAxis, dims, formatShape } from '../dims.js';
 import { checkDType, type DType } from '../dtypes.js';
@@ -12,7 +13,6 @@ import * as shape from '../primitives/shape.js';
 import { expandDims, flip, ravel, reshape, take, tile, transpose } from './manipulation.js';
 import { promoteOperands } from './promotion.js';
 
-const range = (n: number): number[] => [...globalThis.Array(n).keys()];
 interface JoinOptions { dtype?: DType }
 
 /** What is to be joined: a list, or an array that is taken for the list of its slices. */

@@ -1,6 +1,7 @@
 /** Shapes, joining, splitting, padding and taking. */
 import { checkOptions } from '../../runtime/options.js';
 import { ShapeError, TypeError, ValueError } from '../../runtime/errors.js';
+import { range } from '../../runtime/range.js';
 import { NDArray, expectConcrete, isArray } from '../array.js';
 import { canonicalAxes, canonicalAxis, dims, formatShape, type Shape } from '../dims.js';
 import { isInteger } from '../dtypes.js';
@@ -12,7 +13,6 @@ import { asArray, type Operand } from '../primitives/primitive.js';
 import * as shape from '../primitives/shape.js';
 import { filler } from './promotion.js';
 
-const range = (n: number): number[] => [...globalThis.Array(n).keys()];
 
 export interface OrderOptions { order?: 'C' | 'F' }
 const isColumnMajor = (where: string, options: OrderOptions | undefined): boolean => {

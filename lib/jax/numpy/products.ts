@@ -1,6 +1,7 @@
 /** Matrix products. */
 import { ShapeError } from '../../runtime/errors.js';
 import { checkOptions } from '../../runtime/options.js';
+import { range } from '../../runtime/range.js';
 import { Scalar, type NDArray } from '../array.js';
 import { broadcastShapes, canonicalAxis, formatShape } from '../dims.js';
 import type { DType } from '../dtypes.js';
@@ -12,7 +13,6 @@ import { expandTo, pad, reshape, slice, transpose } from '../primitives/shape.js
 import { sum } from './reductions.js';
 import { PRODUCT, factors, promoteOperands, type ProductOptions } from './promotion.js';
 
-const range = (n: number, from = 0): number[] => [...globalThis.Array(n).keys()].map((i) => i + from);
 
 /** NumPy's dot: the last axis of `x` with the last but one of `y`, other axes side by side. */
 export function dot(x: Operand, y: Operand, options?: ProductOptions): NDArray {
@@ -55,7 +55,7 @@ export function tensordot(x: Operand, y: Operand, options?: { axes?: number | re
     if (!Number.isInteger(axes) || axes < 0 || axes > Math.min(a.ndim, b.ndim)) {
       throw new ShapeError(`jnp.tensordot: ${axes} axes cannot be contracted of ${formatShape(a.shape)} and ${formatShape(b.shape)}.`);
     }
-    return contracted('jnp.tensordot', a, b, range(axes, a.ndim - axes), range(axes));
+    return contracted('jnp.tensordot', a, b, range(a.ndim - axes, a.ndim), range(axes));
   }
   const [i, j] = axes.map((list, k) => (typeof list === 'number' ? [list] : [...list]).map((axis) => canonicalAxis(axis, (k ? b : a).ndim, 'jnp.tensordot')));
   if (axes.length !== 2 || i.length !== j.length) throw new ShapeError(`jnp.tensordot: axes must be two lists of one length, got ${JSON.stringify(axes)}.`);

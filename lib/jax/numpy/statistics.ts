@@ -1,6 +1,7 @@
 /** Averages, quantiles and covariances. */
 import { checkOptions } from '../../runtime/options.js';
 import { ShapeError, TypeError, ValueError } from '../../runtime/errors.js';
+import { range } from '../../runtime/range.js';
 import { NDArray, Scalar } from '../array.js';
 import { canonicalAxes, dims, formatShape } from '../dims.js';
 import { isHalf, type DType } from '../dtypes.js';
@@ -17,7 +18,6 @@ import { inexact, truth } from './promotion.js';
 import { max, mean, min, sort, argsort, sum, type Axis, type ReduceOptions } from './reductions.js';
 import { clip, isnan } from './ufuncs.js';
 
-const range = (n: number): number[] => [...globalThis.Array(n).keys()];
 
 /** The largest less the smallest element. */
 export function ptp(x: Operand, options?: Pick<ReduceOptions, 'axis' | 'keepdims'>): NDArray {

@@ -1,6 +1,7 @@
 /** New arrays from old ones with some elements replaced, added or left out. Arrays never change: what NumPy does in place returns the result here. */
 import { checkOptions } from '../../runtime/options.js';
 import { ShapeError, TypeError, ValueError } from '../../runtime/errors.js';
+import { range } from '../../runtime/range.js';
 import { NDArray, Scalar, expectConcrete } from '../array.js';
 import { broadcastShapes, canonicalAxis, dims, formatShape } from '../dims.js';
 import { isInteger } from '../dtypes.js';
@@ -17,7 +18,6 @@ import { ravel } from './manipulation.js';
 import { diag } from './products.js';
 import { truth } from './promotion.js';
 
-const range = (n: number): number[] => [...globalThis.Array(n).keys()];
 function notInPlace(where: string, inplace: boolean | undefined): void {
   if (inplace) throw new ValueError(`${where}: arrays are immutable and cannot change in place; use the result.`);
 }

@@ -8,6 +8,7 @@ import { NDArray, Scalar, aval, formatAval, type Aval } from '../array.js';
 import { bind } from '../core.js';
 import { dims, isSymbolic, type Shape } from '../dims.js';
 import { ShapeError, TypeError } from '../../runtime/errors.js';
+import { range } from '../../runtime/range.js';
 import { dotGeneral } from './dot.js';
 import { composed } from './composed.js';
 import { primitive, requireSameDType, thunks, type Primitive, type Types } from './primitive.js';
@@ -24,7 +25,6 @@ export interface ConvParams {
   readonly mirrored?: true;
 }
 
-const range = (n: number): number[] => [...globalThis.Array(n).keys()];
 const product = (xs: readonly number[]): number => xs.reduce((a, b) => a * b, 1);
 const dilated = (n: number, by: number): number => (n === 0 ? 0 : (n - 1) * by + 1);
 const plain = (p: ConvParams): ConvParams => ({ strides: p.strides, padding: p.padding, lhsDilation: p.lhsDilation, rhsDilation: p.rhsDilation, groups: p.groups });

@@ -3,6 +3,7 @@ import { NDArray, aval } from '../array.js';
 import { bind } from '../core.js';
 import { dims, formatShape } from '../dims.js';
 import { ShapeError } from '../../runtime/errors.js';
+import { range } from '../../runtime/range.js';
 import type { Graph } from '../../lowering/graph.js';
 import { primitive, requireSameDType, type Primitive, type Types } from './primitive.js';
 import { moveAxis, transpose } from './shape.js';
@@ -12,7 +13,6 @@ export interface DotParams {
   readonly batch: readonly [readonly number[], readonly number[]];
 }
 
-const range = (n: number, from = 0): number[] => [...globalThis.Array(n).keys()].map((i) => i + from);
 const argsort = (xs: readonly number[]): number[] => range(xs.length).sort((a, b) => xs[a] - xs[b]);
 const free = (rank: number, ...used: (readonly number[])[]): number[] => range(rank).filter((i) => !used.some((u) => u.includes(i)));
 
@@ -22,7 +22,8 @@ function pullbackOf(ct: NDArray, x: NDArray, y: NDArray, { contract, batch }: Do
   const [xb, yb] = swap ? [batch[1], batch[0]] : batch;
   const [xFree, yFree] = [free(x.ndim, xc, xb), free(y.ndim, yc, yb)];
   const ctBatch = range(xb.length);
-  const ctY = range(yFree.length, xb.length + (swap ? 0 : xFree.length));
+  const first = xb.length + (swap ? 0 : xFree.length);
+  const ctY = range(first, first + yFree.length);
   // The result lists y's contracted axes in increasing order; x's are matched to them.
   const xContracted = argsort(yc).map((i) => xc[i]);
   return swap

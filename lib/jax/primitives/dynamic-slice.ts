@@ -4,13 +4,13 @@ import { NDArray, Scalar, type Aval } from '../array.js';
 import { bind, withShape } from '../core.js';
 import { dims, formatShape, type Shape } from '../dims.js';
 import { ShapeError } from '../../runtime/errors.js';
+import { range } from '../../runtime/range.js';
 import { add, mul } from './arithmetic.js';
 import { gather, iota } from './indexing.js';
 import { primitive, requireSameDType, type Primitive } from './primitive.js';
 import { scatter } from './scatter.js';
 import { expandTo, moveAxis, reshape } from './shape.js';
 
-const range = (n: number): number[] => [...globalThis.Array(n).keys()];
 const zeros = (x: NDArray, shape: Shape): NDArray => expandTo(new Scalar(0, x.dtype, false), shape);
 
 /** Which axes have starts; these are further inputs, int32 scalars, which the caller has clamped so that all lies inside. */

@@ -1,4 +1,5 @@
 /** What stands for an operator that ONNX or the engine's float64 lacks: formulas with float64's accuracy. */
+import { range } from '../../runtime/range.js';
 import { Scalar, type NDArray } from '../array.js';
 import { abs, add, div, eq, floor, ge, gt, isFinite, le, lt, max, min, mul, neg, pow, round, select, sign, square, sub } from './arithmetic.js';
 import { convertElementType } from './convert.js';
@@ -9,7 +10,6 @@ const polynomial = (x: NDArray, coefficients: readonly number[]): NDArray =>
   coefficients.slice(0, -1).reduceRight<NDArray>((p, c) => add(mul(p, x), c), new Scalar(coefficients.at(-1)!, x.dtype));
 /** An odd function from its values at magnitudes. */
 const odd = (f: (magnitude: NDArray) => NDArray) => (x: NDArray): NDArray => select(eq(x, 0), x, mul(sign(x), f(abs(x))));
-const range = (n: number): number[] => [...globalThis.Array(n).keys()];
 const factorial = (n: number): number => (n < 2 ? 1 : n * factorial(n - 1));
 
 // Near 0 both lose digits in 1 + x and exp(x) - 1, and lose the same in the factor beside them.

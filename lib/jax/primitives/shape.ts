@@ -5,10 +5,10 @@ import { bind, withShape } from '../core.js';
 import { broadcastShapes, canonicalAxis, dims, formatShape, type Shape } from '../dims.js';
 import { DTYPES, isFloat } from '../dtypes.js';
 import { ShapeError } from '../../runtime/errors.js';
+import { range } from '../../runtime/range.js';
 import { add, eq, mul, select } from './arithmetic.js';
 import { primitive, requireSameDType, thunks, type Primitive } from './primitive.js';
 
-const range = (n: number): number[] => [...globalThis.Array(n).keys()];
 
 export const reshapeP: Primitive<{ shape: Shape }> = primitive({
   name: 'reshape',

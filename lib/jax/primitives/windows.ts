@@ -5,6 +5,7 @@ import { bind, withShape } from '../core.js';
 import { dims } from '../dims.js';
 import { DTYPES, isFloat, isHalf, isUnsigned, type DType } from '../dtypes.js';
 import { ShapeError } from '../../runtime/errors.js';
+import { range } from '../../runtime/range.js';
 import { add, eq, lowerExtremum, select } from './arithmetic.js';
 import { composed } from './composed.js';
 import { primitive, thunks, type Primitive, type Types } from './primitive.js';
@@ -22,7 +23,6 @@ export interface WindowParams {
 type Kind = 'max' | 'sum';
 const POOLS = { max: 'MaxPool', sum: 'AveragePool' } as const;
 
-const range = (n: number): number[] => [...globalThis.Array(n).keys()];
 export const dilate = (n: number, by: number): number => (n === 0 ? 0 : (n - 1) * by + 1);
 /** Whether anything happens along an axis. */
 const idle = (p: WindowParams, i: number): boolean => p.window[i] === 1 && p.strides[i] === 1 && p.baseDilation[i] === 1 && p.padding[i][0] === 0 && p.padding[i][1] === 0;

@@ -1,11 +1,11 @@
 /** Normalisation, and dropout. */
+import { range } from '../../runtime/range.js';
 import { lax, numpy as jnp, random, type Array } from '../../jax/index.js';
 import { canonicalAxis, dims } from '../../jax/dims.js';
 import { isHalf } from '../../jax/dtypes.js';
 import { perFeature } from './conv.js';
 import type { Call, Operators } from '../call.js';
 
-const range = (from: number, to: number): number[] => globalThis.Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i);
 /** Half floats are normalised in float32. */
 const wide = (x: Array): Array => (isHalf(x.dtype) ? lax.convertElementType(x, 'float32') : x);
 

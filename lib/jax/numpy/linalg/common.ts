@@ -1,5 +1,6 @@
 /** Operands of jax.numpy.linalg and jax.scipy.linalg: promoted to floats, right-hand sides brought beside their matrices. */
 import { ShapeError } from '../../../runtime/errors.js';
+import { range } from '../../../runtime/range.js';
 import { formatAval, type NDArray } from '../../array.js';
 import { broadcastShapes, dims, type Shape } from '../../dims.js';
 import { column } from '../../primitives/linalg/index.js';
@@ -8,7 +9,6 @@ import { expandTo, reshape, transpose } from '../../primitives/shape.js';
 import { inexact } from '../promotion.js';
 
 export { inexact };
-export const range = (n: number, from = 0): number[] => [...globalThis.Array(n).keys()].map((i) => i + from);
 
 /** A matrix or a batch of them. */
 export function matrices(where: string, x: Operand): NDArray {

@@ -1,6 +1,7 @@
 /** Norms, and what singular values tell. */
 import { ShapeError, ValueError } from '../../../runtime/errors.js';
 import { checkOptions } from '../../../runtime/options.js';
+import { range } from '../../../runtime/range.js';
 import { formatAval, type NDArray } from '../../array.js';
 import { canonicalAxis, type Shape } from '../../dims.js';
 import { abs, bitwiseAnd, bitwiseNot, div, gt, mul, ne, pow, select } from '../../primitives/arithmetic.js';
@@ -10,7 +11,7 @@ import * as primitives from '../../primitives/linalg/index.js';
 import { asArray, type Operand } from '../../primitives/primitive.js';
 import { reshape, slice, transpose } from '../../primitives/shape.js';
 import { any, max, min, sum } from '../reductions.js';
-import { epsilon, inexact, keepAxes, matrices, range, squares } from './common.js';
+import { epsilon, inexact, keepAxes, matrices, squares } from './common.js';
 import { inv } from './solving.js';
 
 export type Order = number | 'fro' | 'f' | 'nuc' | null;

@@ -1,4 +1,5 @@
 /** `scan`: a loop over the leading axis, as one ONNX Scan. What it captures is read from outside and never copied. */
+import { range } from '../../../runtime/range.js';
 import { NDArray, aval, type Aval } from '../../array.js';
 import { reached, splitVjp, strong, zeros } from '../../autodiff.js';
 import { batchedProgram } from '../../batching.js';
@@ -134,4 +135,3 @@ export const scanP: Primitive<ScanParams> = {
     });
   },
 };
-const range = (from: number, to: number): number[] => [...globalThis.Array(to - from).keys()].map((i) => i + from);

@@ -1,6 +1,7 @@
 /** What the decompositions share: shape checks, batching, the lowering to operators of our own, and small matrix algebra. */
 import type { Attribute } from '../../../lowering/graph.js';
 import { ShapeError, TypeError } from '../../../runtime/errors.js';
+import { range } from '../../../runtime/range.js';
 import { NDArray, Scalar, aval, formatAval, type Aval } from '../../array.js';
 import { bind } from '../../core.js';
 import { dims, type Shape } from '../../dims.js';
@@ -12,7 +13,6 @@ import { iota } from '../indexing.js';
 import { primitive, requireFloat, type Primitive } from '../primitive.js';
 import { expandTo, inFront, moveAxis, reshape, transpose } from '../shape.js';
 
-export const range = (n: number): number[] => [...globalThis.Array(n).keys()];
 
 export interface Matrix { readonly lead: Shape; readonly m: number; readonly n: number; readonly dtype: DType }
 /** The batch of floating-point matrices that an operand must be. */

@@ -1,11 +1,12 @@
 /** QR decomposition. */
 import { NDArray } from '../../array.js';
 import { TypeError } from '../../../runtime/errors.js';
+import { range } from '../../../runtime/range.js';
 import { bind } from '../../core.js';
 import { add, ge, neg, select } from '../arithmetic.js';
 import type { Primitive } from '../primitive.js';
 import { pad, slice } from '../shape.js';
-import { decomposition, mT, matrix, outputs, places, product, range } from './common.js';
+import { decomposition, mT, matrix, outputs, places, product } from './common.js';
 import { triangularSolve } from './triangular.js';
 
 /** Householder QR of [.., m, n] in reduced form, signs as LAPACK's. */
