@@ -11,7 +11,6 @@ import { dotGeneral } from '../primitives/dot.js';
 import { asArray, lift, liftAll, requireSameDType, type Operand } from '../primitives/primitive.js';
 import { concatenate as join, expandTo, reshape, slice, transpose } from '../primitives/shape.js';
 
-
 /** New axes in front. */
 export const broadcast = (operand: Operand, sizes: Shape): NDArray => { const x = asArray(operand, 'lax.broadcast'); return expandTo(x, [...sizes, ...x.shape]); };
 /** As `jax.lax.broadcast_in_dim`: the i-th axis of `operand` becomes the axis `broadcastDimensions[i]` of `shape`; those of size 1 and all others are repeated. */

@@ -16,7 +16,6 @@ export interface Range { start?: number | null; stop?: number | null; step?: num
 /** One part of an index: a number, a range, null for a new axis, '...', an integer array or a mask. */
 export type Index = number | null | '...' | Range | NDArray;
 
-
 /** A mask as one array of positions for each of its axes; its values must be known. */
 function positions(mask: NDArray): NDArray[] {
   const { data } = expectConcrete(mask, 'Indexing with a mask (use jnp.where inside jit)');

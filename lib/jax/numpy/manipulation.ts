@@ -13,7 +13,6 @@ import { asArray, type Operand } from '../primitives/primitive.js';
 import * as shape from '../primitives/shape.js';
 import { filler } from './promotion.js';
 
-
 export interface OrderOptions { order?: 'C' | 'F' }
 const isColumnMajor = (where: string, options: OrderOptions | undefined): boolean => {
   const { order = 'C' } = checkOptions(where, options, ['order']);

@@ -13,7 +13,6 @@ import { expandTo, pad, reshape, slice, transpose } from '../primitives/shape.js
 import { sum } from './reductions.js';
 import { PRODUCT, factors, promoteOperands, type ProductOptions } from './promotion.js';
 
-
 /** NumPy's dot: the last axis of `x` with the last but one of `y`, other axes side by side. */
 export function dot(x: Operand, y: Operand, options?: ProductOptions): NDArray {
   const [a, b] = factors('jnp.dot', x, y, options);

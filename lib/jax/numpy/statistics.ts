@@ -18,7 +18,6 @@ import { inexact, truth } from './promotion.js';
 import { max, mean, min, sort, argsort, sum, type Axis, type ReduceOptions } from './reductions.js';
 import { clip, isnan } from './ufuncs.js';
 
-
 /** The largest less the smallest element. */
 export function ptp(x: Operand, options?: Pick<ReduceOptions, 'axis' | 'keepdims'>): NDArray {
   const along = checkOptions('jnp.ptp', options, ['axis', 'keepdims']);

@@ -9,7 +9,6 @@ import { range } from '../../runtime/range.js';
 import { add, eq, mul, select } from './arithmetic.js';
 import { primitive, requireSameDType, thunks, type Primitive } from './primitive.js';
 
-
 export const reshapeP: Primitive<{ shape: Shape }> = primitive({
   name: 'reshape',
   shape: ([a], { shape }) => {

@@ -13,7 +13,6 @@ import { iota } from '../indexing.js';
 import { primitive, requireFloat, type Primitive } from '../primitive.js';
 import { expandTo, inFront, moveAxis, reshape, transpose } from '../shape.js';
 
-
 export interface Matrix { readonly lead: Shape; readonly m: number; readonly n: number; readonly dtype: DType }
 /** The batch of floating-point matrices that an operand must be. */
 export function matrix(where: string, a: Aval): Matrix {
