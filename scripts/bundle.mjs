@@ -8,6 +8,7 @@
 import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { build } from 'esbuild';
+import { withoutNeedlessNames } from './bundle-names.mjs';
 
 const OUT = 'dist/bundle';
 
@@ -46,8 +47,8 @@ return { ${pairs(exported).map(([local, name]) => `${name}: ${local}`).join(', '
 
 mkdirSync(OUT, { recursive: true });
 let script = '"use strict";\n({\n';
-for (const { path, text } of outputFiles) {
-  const file = basename(path);
+for (const { path, text: whole } of outputFiles) {
+  const file = basename(path), text = withoutNeedlessNames(whole);
   script += chunk(file, text);
   if (file.startsWith('chunk-')) continue;
   const names = pairs(EXPORT.exec(text)?.[1] ?? '').map(([, name]) => name);

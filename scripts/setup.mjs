@@ -96,7 +96,7 @@ function removeStale() {
 
 function buildTypeScript() {
   const sources = ['lib', 'test', 'examples', 'bench'].flatMap((folder) => (existsSync(folder) ? filesIn(folder).filter((file) => file.endsWith('.ts')) : []));
-  const hash = hashOf(['tsconfig.json', join('scripts', 'bundle.mjs'), join('scripts', 'bundle-loader.mjs'), 'package.json', 'package-lock.json', ...sources], process.version);
+  const hash = hashOf(['tsconfig.json', join('scripts', 'bundle.mjs'), join('scripts', 'bundle-names.mjs'), join('scripts', 'bundle-loader.mjs'), 'package.json', 'package-lock.json', ...sources], process.version);
   if (!changed('typescript', hash) && existsSync(join('dist', 'bundle', 'hokku.js'))) return;
   step('compiling TypeScript');
   removeStale();
