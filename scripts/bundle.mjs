@@ -58,6 +58,8 @@ export { ${names.map((name, i) => `$${i} as ${name}`).join(', ')} };\n`, { mode:
 }
 writeFileSync(`${OUT}/library.js`, `${script}})\n`);
 copyFileSync('scripts/bundle-loader.mjs', `${OUT}/loader.js`);
+// Loaded at the first compilation, by this name.
+copyFileSync('dist/lib/lowering/messages.js', `${OUT}/messages.js`);
 
 const { keepCode, load } = await import('../dist/bundle/loader.js');
 for (const entry of ['hokku', 'jax', 'optax', 'training', 'plot', 'onnx']) load(`${entry}.js`);

@@ -1,14 +1,13 @@
 /** An ONNX graph as the bytes of a model file. */
 import { createRequire } from 'node:module';
-import type * as OnnxBuf from 'onnx-buf';
-import type * as Protobuf from '@bufbuild/protobuf';
 import { DTYPES } from '../runtime/dtypes.js';
+import type * as Messages from './messages.js';
 import { Graph, type Attribute, type GraphConstant, type GraphNode, type GraphValue } from './graph.js';
 
 // Loaded at the first compilation, so that importing the library stays cheap.
 const require = createRequire(import.meta.url);
-let loaded: { onnx: typeof OnnxBuf; protobuf: typeof Protobuf } | undefined;
-export const messages = () => (loaded ??= { onnx: require('onnx-buf') as typeof OnnxBuf, protobuf: require('@bufbuild/protobuf') as typeof Protobuf });
+let loaded: typeof Messages | undefined;
+export const messages = (): typeof Messages => (loaded ??= require('./messages.js') as typeof Messages);
 
 export const OPSET = 21;
 export const IR_VERSION = 10;
