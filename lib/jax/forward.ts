@@ -5,7 +5,7 @@
 import { TypeError, ValueError } from '../runtime/errors.js';
 import { checkOptions } from '../runtime/options.js';
 import { Scalar, formatAval, type NDArray } from './array.js';
-import { asFloat, apply, checkFunction, flattenArgs, strong, toArrayLeaf, traceFlat, vjpJaxpr, zeros, type Flat, type Fn } from './autodiff.js';
+import { apply, asFloat, checkFunction, flattenArgs, strong, toArrayLeaf, traceFlat, vjpJaxpr, zeros, type Flat, type Fn } from './autodiff.js';
 import { bind, currentFrame, eliminateDeadCode, inScopeOf, read, trace, type Atom, type ClosedJaxpr, type Jaxpr, type Var } from './core.js';
 import { isFloat } from './dtypes.js';
 import { dims } from './dims.js';

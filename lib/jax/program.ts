@@ -176,11 +176,12 @@ export class Program {
       this.#session = this.#bind = null;
       return;
     }
-    if (built && onCpu && small(jaxpr)) gatherSequences(built.graph);
+    const oneThread = onCpu && small(jaxpr);
+    if (built && oneThread) gatherSequences(built.graph);
     const model = stored?.model ?? serialize(built!.graph);
     this.modelBytes = model.byteLength;
     const options: SessionOptions = {
-      ...(!onCpu ? { device: 'cuda', deviceId: target.device.id } : small(jaxpr) ? { intraOpNumThreads: 1 } : {}),
+      ...(!onCpu ? { device: 'cuda', deviceId: target.device.id } : oneThread ? { intraOpNumThreads: 1 } : {}),
       ...(large(jaxpr) && { shrinkFirst: true }),
       // What is stored has been optimised.
       ...((stored || single(built!.graph)) && { graphOptimizationLevel: 0 }),

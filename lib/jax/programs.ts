@@ -6,6 +6,9 @@ const isJaxpr = (x: unknown): x is Jaxpr => typeof x === 'object' && x !== null 
 /** The programs among an equation's parameters. */
 export const subprograms = (params: object): Jaxpr[] => Object.values(params).flatMap((p) => (globalThis.Array.isArray(p) ? p.filter(isJaxpr) : isJaxpr(p) ? [p] : []));
 
+/** Which equation makes each value. */
+export const producersOf = (jaxpr: Jaxpr): Map<Atom, Equation> => new Map(jaxpr.equations.flatMap((e) => e.outputs.map((v): [Atom, Equation] => [v, e])));
+
 /** The equation with its programs replaced. */
 export function mapSubprograms(e: Equation, f: (jaxpr: Jaxpr) => Jaxpr): Equation {
   if (subprograms(e.params).length === 0) return e;

@@ -3,8 +3,9 @@
  * operators; programs have them first or last. Ours read images with channels last, where they lie.
  */
 import { range } from '../runtime/range.js';
-import { Var, eliminateDeadCode, type Atom, type Equation, type Jaxpr } from '../jax/core.js';
+import { Var, eliminateDeadCode, type Equation, type Jaxpr } from '../jax/core.js';
 import { dims } from '../jax/dims.js';
+import { producersOf } from '../jax/programs.js';
 import { simplify } from '../jax/passes/simplify.js';
 import type { ConvParams, KernelGradientParams } from '../jax/primitives/convolution.js';
 import { transposeP } from '../jax/primitives/shape.js';
@@ -49,20 +50,22 @@ const multiplications = (e: Equation): number => {
 };
 const moved = ({ equations }: Jaxpr): number => equations.reduce((n, e) => n + (e.primitive === transposeP && dims.isStatic(e.inputs[0].aval.shape) ? size(e.inputs[0].aval.shape) : 0), 0);
 
+const gathered = (jaxpr: Jaxpr): Jaxpr => withEndings(jaxpr, lastConvP, ['scaled', 'added', 'masked']);
+
 /** A program whose convolutions are ours: all that can be, if that is worth the transposes around them, or else those that channels last suit. */
 export function placeChannelsLast(jaxpr: Jaxpr): Jaxpr {
   const all = jaxpr.equations.filter(possible);
   if (!all.length) return jaxpr;
   const whole = turned(jaxpr, all);
-  if (all.reduce((n, e) => n + multiplications(e), 0) >= WORTH * (moved(whole) - moved(jaxpr))) return withEndings(whole, lastConvP, ['scaled', 'added', 'masked']);
-  const producer = new Map(jaxpr.equations.flatMap((e) => e.outputs.map((v): [Atom, Equation] => [v, e])));
+  if (all.reduce((n, e) => n + multiplications(e), 0) >= WORTH * (moved(whole) - moved(jaxpr))) return gathered(whole);
+  const producer = producersOf(jaxpr);
   const users = usersOf(jaxpr);
   const suited = all.filter((e) => {
     const rank = e.inputs[0].aval.shape.length;
     const images = isGradient(e) ? e.inputs : e.inputs.slice(0, 1);
     return images.some((x) => isOrder(producer.get(x), toFirst(rank))) || (!isGradient(e) && users.get(e.outputs[0])?.every((u) => isOrder(u, toLast(rank))));
   });
-  return suited.length ? withEndings(turned(jaxpr, suited), lastConvP, ['scaled', 'added', 'masked']) : jaxpr;
+  return suited.length ? gathered(turned(jaxpr, suited)) : jaxpr;
 }
 
 /** The program with these convolutions in our form, and images between them with their channels last. */

@@ -1,6 +1,7 @@
 /** What comes right after a product or a convolution of ours, and is done while its results are in registers. */
 import { eliminateDeadCode, type Atom, type Equation, type Jaxpr } from '../jax/core.js';
 import { dims } from '../jax/dims.js';
+import { producersOf } from '../jax/programs.js';
 import { isLiteral } from './fusion.js';
 import type { Primitive } from '../jax/primitives/primitive.js';
 
@@ -25,7 +26,7 @@ const isZero = (a: Atom): boolean => isLiteral(a) && Object.is(a.value, 0);
  */
 export function withEndings(jaxpr: Jaxpr, primitive: Primitive, more: readonly More[] = []): Jaxpr {
   const users = usersOf(jaxpr);
-  const producer = new Map(jaxpr.equations.flatMap((e) => e.outputs.map((v): [Atom, Equation] => [v, e])));
+  const producer = producersOf(jaxpr);
   // Null: part of a later one.
   const replaced = new Map<Equation, Equation | null>();
   const only = (e: Equation, name: string): Equation | undefined => {

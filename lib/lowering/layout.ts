@@ -6,6 +6,7 @@
 import { range } from '../runtime/range.js';
 import { Literal, Var, type Atom, type Equation, type Jaxpr } from '../jax/core.js';
 import { dims } from '../jax/dims.js';
+import { producersOf } from '../jax/programs.js';
 import { transposeP, reshapeP } from '../jax/primitives/shape.js';
 import type { Primitive } from '../jax/primitives/primitive.js';
 
@@ -41,7 +42,7 @@ export class Layout {
   /** Values that have so far been made with channels last only. */
   readonly #owed = new Map<Atom, Equation>();
 
-  constructor(jaxpr: Jaxpr) { this.#producer = new Map(jaxpr.equations.flatMap((e) => e.outputs.map((v): [Atom, Equation] => [v, e]))); }
+  constructor(jaxpr: Jaxpr) { this.#producer = producersOf(jaxpr); }
 
   made(a: Atom): Equation | undefined { return this.#producer.get(a); }
 

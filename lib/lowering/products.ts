@@ -5,6 +5,7 @@
  */
 import type { Atom, Equation, Jaxpr } from '../jax/core.js';
 import { dims } from '../jax/dims.js';
+import { producersOf } from '../jax/programs.js';
 import type { DotParams } from '../jax/primitives/dot.js';
 import type { Primitive } from '../jax/primitives/primitive.js';
 import { addon } from '../runtime/native.js';
@@ -49,7 +50,7 @@ function taken({ primitive, params, inputs: [a, b], outputs: [out] }: Equation, 
 
 /** A program whose products, as far as they are ours, are one equation each, with what comes right after them. */
 export function gatherProducts(jaxpr: Jaxpr): Jaxpr {
-  const producer = new Map(jaxpr.equations.flatMap((e) => e.outputs.map((v): [Atom, Equation] => [v, e])));
+  const producer = producersOf(jaxpr);
   let any = false;
   const equations = jaxpr.equations.map((e) => {
     const found = taken(e, producer);

@@ -16,24 +16,36 @@ export function gatherSequences(graph: Graph): void {
   const types = new Map<string, GraphValue>([...graph.values, ...graph.outputs].map((v) => [v.name, v]));
   const known = (name: string): boolean => types.get(name)?.shape.every((d) => typeof d === 'number') === true;
   const ours = (n: GraphNode): boolean => n.domain === 'hokku' && n.op in KINDS && n.outputs.every(known) && !n.inputs.includes('');
-  const waiting = new Map(graph.nodes.map((n) => [n, new Set(reads(n))]));
-  const unmade = new Set(graph.nodes.flatMap((n) => n.outputs));
+  const read = new Map(graph.nodes.map((n) => [n, new Set(reads(n))]));
+  const maker = new Map(graph.nodes.flatMap((n) => n.outputs.map((name): [string, GraphNode] => [name, n])));
+  const users = new Map<GraphNode, GraphNode[]>(graph.nodes.map((n) => [n, []]));
+  const missing = new Map<GraphNode, number>();
+  const ready: [GraphNode[], GraphNode[]] = [[], []];
+  const arrive = (n: GraphNode) => ready[Number(ours(n))].push(n);
+  for (const [n, names] of read) {
+    const makers = new Set([...names].flatMap((name) => maker.get(name) ?? []));
+    missing.set(n, makers.size);
+    makers.forEach((m) => users.get(m)!.push(n));
+    if (makers.size === 0) arrive(n);
+  }
   const runs: GraphNode[][] = [];
   // All that is ready of one kind, then of the other: so there are few changes between them.
-  for (let turn = false; waiting.size; turn = !turn) {
-    const run: GraphNode[] = [];
-    for (const [n, inputs] of waiting) {
-      if (ours(n) !== turn || [...inputs].some((name) => unmade.has(name))) continue;
-      waiting.delete(n);
-      n.outputs.forEach((name) => unmade.delete(name));
-      run.push(n);
+  for (let turn = 0; ready[0].length || ready[1].length; turn = 1 - turn) {
+    const run = ready[turn];
+    // Longer while it is gone through.
+    for (const n of run) {
+      for (const user of users.get(n)!) {
+        missing.set(user, missing.get(user)! - 1);
+        if (missing.get(user) === 0) arrive(user);
+      }
     }
+    ready[turn] = [];
     runs.push(run);
   }
   const parts = runs.flatMap((run, i) => (i % 2 ? Array.from({ length: Math.ceil(run.length / MOST) }, (_, k) => run.slice(k * MOST, (k + 1) * MOST)) : run.map((n) => [n])));
   const out = new Set(graph.outputs.map((o) => o.name));
   const readers = new Map<string, number>();
-  parts.forEach((part, i) => { for (const n of part) for (const name of reads(n)) readers.set(name, Math.max(readers.get(name) ?? 0, i)); });
+  parts.forEach((part, i) => { for (const n of part) for (const name of read.get(n)!) readers.set(name, i); });
   graph.nodes.length = 0;
   parts.forEach((part, i) => {
     if (part.length === 1) { graph.nodes.push(part[0]); return; }

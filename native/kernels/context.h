@@ -208,4 +208,22 @@ inline int64_t typeOf(const OrtApi* api, OrtTypeInfo* info) {
   return type;
 }
 
+inline std::vector<int64_t> inputTypes(const OrtApi* api, const OrtKernelInfo* info) {
+  size_t inputs = 0;
+  check(api->KernelInfo_GetInputCount(info, &inputs));
+  std::vector<int64_t> types(inputs);
+  for (size_t i = 0; i < inputs; i++) {
+    OrtTypeInfo* type = nullptr;
+    check(api->KernelInfo_GetInputTypeInfo(info, i, &type));
+    types[i] = typeOf(api, type);
+  }
+  return types;
+}
+
+inline int64_t outputType(const OrtApi* api, const OrtKernelInfo* info, size_t output) {
+  OrtTypeInfo* type = nullptr;
+  check(api->KernelInfo_GetOutputTypeInfo(info, output, &type));
+  return typeOf(api, type);
+}
+
 }  // namespace hokku

@@ -92,7 +92,7 @@ void multiply(const Product& p, Host& host) {
   if (p.m == 0 || p.n == 0) return;
   const ProductLoops& loops = loopsOfThisMachine();
   const bool few = p.m <= kFew || p.k <= kFew;
-  if (p.k == 0 || few) return multiplyFew(p, loops, host);
+  if (few) return multiplyFew(p, loops, host);
   multiplyMany(p, loops, host);
 }
 

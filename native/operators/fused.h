@@ -18,25 +18,16 @@ struct FusedOp : Variadic {
   FusedOp(const OrtApi* api, const OrtKernelInfo* info) : kernel_(make(api, info)) {}
 
   static Fused make(const OrtApi* api, const OrtKernelInfo* info) {
-    size_t inputs = 0, outputs = 0;
-    check(api->KernelInfo_GetInputCount(info, &inputs));
+    size_t outputs = 0;
     check(api->KernelInfo_GetOutputCount(info, &outputs));
-    std::vector<int64_t> types(inputs);
-    for (size_t i = 0; i < inputs; i++) {
-      OrtTypeInfo* type = nullptr;
-      check(api->KernelInfo_GetInputTypeInfo(info, i, &type));
-      types[i] = typeOf(api, type);
-    }
-    return Fused(intsAttribute(api, info, "program"), types, outputs);
+    return Fused(intsAttribute(api, info, "program"), inputTypes(api, info), outputs);
   }
 
   void checkOutputs(const OrtApi* api, const OrtKernelInfo* info) const {
     const auto& outputs = kernel_.program().outputs;
     for (size_t i = 0; i < outputs.size(); i++) {
-      OrtTypeInfo* info_ = nullptr;
-      check(api->KernelInfo_GetOutputTypeInfo(info, i, &info_));
       const auto expected = static_cast<int64_t>(outputs[i].value_or(Dtype::Bool));
-      const int64_t got = typeOf(api, info_);
+      const int64_t got = hokku::outputType(api, info, i);
       if (got == expected) continue;
       throw std::invalid_argument("output " + std::to_string(i) + " of hokku.Fused has element type " +
                                   std::to_string(got) + ", its program makes " + std::to_string(expected));

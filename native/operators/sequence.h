@@ -12,6 +12,7 @@
 
 #include "../kernels/context.h"
 #include "../kernels/fused.h"
+#include "../kernels/scratch.h"
 #include "product.h"
 #include "signature.h"
 
@@ -22,23 +23,19 @@ class Pieces {
  public:
   void clear() { used_ = chunk_ = 0; }
   void* take(size_t bytes) {
-    constexpr size_t kLine = 64, kLeast = size_t{1} << 16;
-    bytes = (bytes + kLine - 1) / kLine * kLine;
-    while (chunk_ < chunks_.size() && used_ + bytes > chunks_[chunk_].size) chunk_++, used_ = 0;
-    if (chunk_ == chunks_.size()) {
-      const size_t size = std::max(bytes, kLeast);
-      chunks_.push_back({std::unique_ptr<std::byte[]>(new std::byte[size + kLine]), size});
-      used_ = 0;
-    }
-    std::byte* begin = chunks_[chunk_].memory.get();
-    void* piece = begin + (kLine - reinterpret_cast<uintptr_t>(begin) % kLine) % kLine + used_;
-    used_ += bytes;
+    constexpr size_t kLine = 16, kLeast = size_t{1} << 14;
+    const size_t floats = ceilDiv(bytes, kLine * sizeof(float)) * kLine;
+    while (chunk_ < chunks_.size() && used_ + floats > chunks_[chunk_].size) chunk_++, used_ = 0;
+    if (chunk_ == chunks_.size()) chunks_.push_back({{}, std::max(floats, kLeast)});
+    float* piece = chunks_[chunk_].memory.floats(chunks_[chunk_].size) + used_;
+    used_ += floats;
     return piece;
   }
 
  private:
+  // Of so many floats, in cache lines.
   struct Chunk {
-    std::unique_ptr<std::byte[]> memory;
+    Scratch memory;
     size_t size;
   };
   std::vector<Chunk> chunks_;
@@ -52,15 +49,10 @@ struct SequenceOp : Variadic {
   // makes, and how many integers it is told and those: a program, or transA, transB, relu and masked. Values are the node's inputs,
   // then what the steps make, in their order. `outputs`: the values that the node puts out.
   SequenceOp(const OrtApi* api, const OrtKernelInfo* info) {
-    size_t inputs = 0, outputs = 0;
-    check(api->KernelInfo_GetInputCount(info, &inputs));
+    size_t outputs = 0;
     check(api->KernelInfo_GetOutputCount(info, &outputs));
-    for (size_t i = 0; i < inputs; i++) {
-      OrtTypeInfo* type = nullptr;
-      check(api->KernelInfo_GetInputTypeInfo(info, i, &type));
-      types_.push_back(typeOf(api, type));
-    }
-    inputs_ = inputs;
+    types_ = inputTypes(api, info);
+    inputs_ = types_.size();
     const std::vector<int64_t> code = intsAttribute(api, info, "steps");
     size_t at = 0;
     const auto next = [&] {
@@ -104,9 +96,7 @@ struct SequenceOp : Variadic {
     for (size_t i = 0; i < put.size(); i++) {
       if (put[i] < static_cast<int64_t>(inputs_) || put[i] >= static_cast<int64_t>(types_.size())) fail("an output is none of its values");
       slots_[static_cast<size_t>(put[i])] = static_cast<int64_t>(i);
-      OrtTypeInfo* type = nullptr;
-      check(api->KernelInfo_GetOutputTypeInfo(info, i, &type));
-      if (typeOf(api, type) != types_[static_cast<size_t>(put[i])]) fail("an output has another element type than what it makes");
+      if (hokku::outputType(api, info, i) != types_[static_cast<size_t>(put[i])]) fail("an output has another element type than what it makes");
     }
   }
 

@@ -73,7 +73,7 @@ describe('sequences', () => {
       }), { numRuns: 15 });
     });
 
-    here(`refuse steps that they do not know on ${info.name}`, () => {
+    here(`refuse steps that they do not know on ${info.name}${info.missing ? ` (pending: ${info.missing})` : ''}`, () => {
       const make = (steps: number[], outputs = [1]) => () => {
         const g = new Graph(true);
         g.output(g.node('Sequence', [g.input('x', 'float32', [2, 2])], { steps, outputs }, 'hokku'), 'float32', [2, 2]);

@@ -5,6 +5,7 @@
 import type { NDArray } from '../../array.js';
 import { Var, bind, type Atom, type Jaxpr } from '../../core.js';
 import { dims } from '../../dims.js';
+import { producersOf } from '../../programs.js';
 import { addP } from '../arithmetic.js';
 import { dotGeneral, dotGeneralP, type DotParams } from '../dot.js';
 import { reduceSum, reduceSumP, reshapeP, transposeP } from '../shape.js';
@@ -20,7 +21,7 @@ const LINEAR: ReadonlySet<unknown> = new Set([transposeP, reshapeP, reduceSumP])
  * leave for that beside `sliced`, which are stacks already. No value of more than twice the sum's size is kept.
  */
 export function hoist(turn: Jaxpr, count: number, fixed: ReadonlySet<Atom>, sliced: ReadonlySet<Atom>): { after: (After | null)[]; stacks: Var[] } {
-  const made = new Map<Atom, Jaxpr['equations'][number]>(turn.equations.flatMap((e) => e.outputs.map((v) => [v, e] as const)));
+  const made = producersOf(turn);
   const stacks = new Set<Var>();
   const plan = (a: Atom): After | null => {
     if (!(a instanceof Var)) return null;
