@@ -23,6 +23,15 @@ extern "C" __attribute__((const)) double sqrt(double) noexcept;
 #define HOKKU_INDEPENDENT
 #endif
 
+// Before a loop over an array of vectors that should live in registers: the compiler keeps it there only where the loop is gone.
+#if defined(__clang__)
+#define HOKKU_UNROLL _Pragma("unroll")
+#elif defined(__GNUC__)
+#define HOKKU_UNROLL _Pragma("GCC unroll 32")
+#else
+#define HOKKU_UNROLL
+#endif
+
 namespace hokku {
 
 enum class Target { Base, Avx2, Avx512 };
