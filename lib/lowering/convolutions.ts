@@ -10,10 +10,10 @@ import { simplify } from '../jax/passes/simplify.js';
 import type { ConvParams, KernelGradientParams } from '../jax/primitives/convolution.js';
 import { transposeP } from '../jax/primitives/shape.js';
 import type { Primitive } from '../jax/primitives/primitive.js';
-import type { WindowParams } from '../jax/primitives/windows.js';
+import { foldable, type WindowParams } from '../jax/primitives/windows.js';
 import { usersOf, withEndings } from './endings.js';
 import type { Attribute } from './graph.js';
-import { Layout, isOrder, toFirst, toLast } from './layout.js';
+import { Layout, isImage, isOrder, toFirst, toLast } from './layout.js';
 
 type Params = Readonly<Record<string, Attribute>>;
 const own = (name: string, op: string) => ({ name, lower: (g, inputs, params) => [g.node(op, inputs, params, 'hokku')] }) as Pick<Primitive<Params>, 'name' | 'lower'> as Primitive<Params>;
@@ -52,8 +52,20 @@ const moved = ({ equations }: Jaxpr): number => equations.reduce((n, e) => n + (
 
 const gathered = (jaxpr: Jaxpr): Jaxpr => withEndings(jaxpr, lastConvP, ['scaled', 'added', 'masked']);
 
-/** A program whose convolutions are ours: all that can be, if that is worth the transposes around them, or else those that channels last suit. */
+/** A program whose convolutions and pools are ours, where they can be and that is worth it. */
 export function placeChannelsLast(jaxpr: Jaxpr): Jaxpr {
+  const placed = convolutionsLast(jaxpr);
+  return {
+    ...placed,
+    equations: placed.equations.map((e) => {
+      const own = pool(e, e.inputs[0]?.aval.shape.length - 1);
+      return own ? { ...e, primitive: own[0], params: own[1] } : e;
+    }),
+  };
+}
+
+/** All convolutions that can be ours, if that is worth the transposes around them, or else those that channels last suit. */
+function convolutionsLast(jaxpr: Jaxpr): Jaxpr {
   const all = jaxpr.equations.filter(possible);
   if (!all.length) return jaxpr;
   const whole = turned(jaxpr, all);
@@ -74,7 +86,7 @@ function turned(jaxpr: Jaxpr, convolutions: readonly Equation[]): Jaxpr {
   const layout = new Layout(jaxpr);
   const users = usersOf(jaxpr);
   for (const e of jaxpr.equations) {
-    if (!ours.has(e)) { layout.follow(e, pool); continue; }
+    if (!ours.has(e)) { layout.follow(e, (first) => pool(first, 1)); continue; }
     const [a, b] = e.inputs;
     const [out] = e.outputs;
     const rank = a.aval.shape.length;
@@ -107,13 +119,16 @@ function attributesOf({ primitive: { name }, params, inputs: [x] }: Equation, wi
 const windows = (strides: readonly number[], padding: WindowParams['padding'], dilations: readonly number[]): Params =>
   ({ strides, dilations, pads: [...padding.map(([low]) => low), ...padding.map(([, high]) => high)] });
 
-/** The pool of an image that becomes one of channels last, if it is ours. */
-function pool({ primitive: { name }, params, inputs: [x, y], outputs: [out] }: Equation): readonly [Primitive, Params] | null {
+/** What pools an image that has, or will have, its channels last, if it is ours; `channels`: the axis where they are as yet. */
+function pool({ primitive: { name }, params, inputs: [x, y], outputs: [out] }: Equation, channels: number): readonly [Primitive, Params] | null {
   if (!name.startsWith('reduce_window_')) return null;
   const { window, strides, padding, baseDilation, windowDilation } = params as WindowParams;
-  const idle = [0, 1].every((i) => window[i] === 1 && strides[i] === 1 && padding[i].every((n) => n === 0));
-  if (!idle || x.aval.dtype !== 'float32' || baseDilation.some((d) => d > 1) || [x, y ?? out].some(({ aval: { shape } }) => !dims.isStatic(shape) || shape.includes(0))) return null;
-  const space = <T>(list: readonly T[]): T[] => list.slice(2);
+  const { shape, dtype } = x.aval;
+  const idle = [0, channels].every((i) => window[i] === 1 && strides[i] === 1 && padding[i].every((n) => n === 0));
+  const result = (y ?? out).aval.shape;
+  if (!idle || !isImage(x) || dtype !== 'float32' || baseDilation.some((d) => d > 1) || [shape, result].some((s) => !dims.isStatic(s) || s.includes(0))) return null;
+  if (foldable(window, result)) return null;
+  const space = <T>(list: readonly T[]): T[] => list.filter((_, i) => i > 0 && i !== channels);
   const common = { ...windows(space(strides), space(padding), space(windowDilation)), window: space(window), spreads: space(strides).map(() => 1), depthwise: 1, window_last: 0 };
   return name === 'reduce_window_max_gradient' ? [lastPoolGradientP, common] : [lastPoolP, { ...common, sum: name === 'reduce_window_sum' ? 1 : 0 }];
 }

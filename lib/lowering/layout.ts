@@ -14,7 +14,7 @@ import type { Primitive } from '../jax/primitives/primitive.js';
 export const toLast = (rank: number): number[] => [0, ...range(rank).slice(2), 1];
 export const toFirst = (rank: number): number[] => [0, rank - 1, ...range(rank).slice(1, -1)];
 const lastOf = <T>(list: readonly T[]): T[] => toLast(list.length).map((p) => list[p]);
-const isImage = (a: Atom | undefined): boolean => a?.aval.shape.length === 3 || a?.aval.shape.length === 4;
+export const isImage = (a: Atom | undefined): boolean => a?.aval.shape.length === 3 || a?.aval.shape.length === 4;
 export const isOrder = (e: Equation | null | undefined, order: readonly number[]): boolean => e?.primitive === transposeP && dims.equalShapes(e.params.permutation, order);
 
 /** Parameters of what treats all axes alike, for channels last. */

@@ -40,6 +40,34 @@ describe('channels last in programs that have them first', () => {
       .to.deep.equal(['hokku Conv', 'hokku Fused']);
   });
 
+  it('take pools of programs that have them last, but for windows that are better folded', () => {
+    const pooled = (window: number[], reducer = lax.max as typeof lax.add) => (x: Array) => lax.reduceWindow(x, reducer === lax.add ? 0 : -Infinity, reducer, [1, ...window, 1], { windowStrides: [1, ...window.map(() => 2), 1] });
+    const images = numbers(1, [2, 9, 8, 3]);
+    expect(operators(pooled([2, 3]), [images])).to.deep.equal(['hokku Pool']);
+    expect(operators(pooled([3], lax.add), [numbers(1, [2, 9, 3])])).to.deep.equal(['hokku Pool']);
+    expect(operators((x) => jnp.sum(grad((z: Array) => jnp.sum(lax.square(pooled([2, 3])(z))))(x) as Array), [images]).filter((op) => /Pool/.test(op))).to.deep.equal(['hokku Pool', 'hokku MaxPoolGradient']);
+    expect(operators(pooled([70], lax.add), [numbers(1, [2, 99, 3])]).filter((op) => /Pool/.test(op))).to.deep.equal([]);
+    expect(operators(pooled([2, 2, 2]), [numbers(1, [2, 4, 4, 4, 3])])).to.include('MaxPool');
+  });
+
+  onEveryEngine('pools with channels last compute as standard operators do, and carry NaN', () => {
+    const on = { engine: config.engine };
+    const pools = fc.record({
+      dims: fc.array(fc.record({ size: fc.integer({ min: 3, max: 9 }), window: fc.integer({ min: 1, max: 3 }), stride: fc.integer({ min: 1, max: 3 }), low: fc.integer({ min: 0, max: 2 }), high: fc.integer({ min: 0, max: 2 }) }), { minLength: 1, maxLength: 2 }),
+      largest: fc.boolean(),
+    });
+    fc.assert(fc.property(pools, ({ dims, largest }) => {
+      const own = <T>(of: (d: (typeof dims)[number]) => T, rest: T): T[] => [rest, ...dims.map(of), rest];
+      const f = (x: Array) => lax.reduceWindow(x, largest ? -Infinity : 0, largest ? lax.max : lax.add, own((d) => d.window, 1), { windowStrides: own((d) => d.stride, 1), padding: own((d): [number, number] => [d.low, d.high], [0, 0]) });
+      const x = numbers(7, own((d) => d.size, 5));
+      const gradient = (x: Array) => grad((z: Array) => { const y = f(z); return jnp.sum(jnp.where(y.gt(-100), lax.square(y), 0)); })(x) as Array;
+      expectClose(jit(f, on)(x), standard(f, [x]).outputs[0], 1e-6, 'values');
+      expectNear(jit(gradient, on)(x), standard(gradient, [x]).outputs[0], 'gradient');
+    }), { numRuns: 25 });
+    const largest = jit((x: Array) => lax.reduceWindow(x, -Infinity, lax.max, [1, 2, 2, 1], { windowStrides: [1, 2, 2, 1] }), on);
+    expect([...largest(jnp.array([[[[NaN], [1]], [[2], [3]]], [[[4], [5]], [[6], [7]]]])).data]).to.deep.equal([NaN, 7]);
+  });
+
   it('add only what is there by then', () => {
     // Each of the two could add the other; neither may need itself.
     const both = (x: Array, w1: Array, w2: Array) => nn.relu(conv(x, w1).add(conv(x, w2)));

@@ -11,6 +11,10 @@ import { composed } from './composed.js';
 import { primitive, thunks, type Primitive, type Types } from './primitive.js';
 import { concatenate, expandTo, inFront, moveAxis, pad, padP, reduceSum, reshape, slice } from './shape.js';
 
+/** Windows longer than this are folded by doubling, in a number of steps that is their logarithm, where there are several. */
+const LONG = 64;
+export const foldable = (window: readonly number[], out: readonly number[]): boolean => window.some((k, i) => k > LONG && out[i] > 1);
+
 /** Every list has an entry for each axis. */
 export interface WindowParams {
   readonly window: readonly number[];
@@ -67,7 +71,7 @@ function windows(kind: Kind, pullback: (ct: NDArray, x: NDArray, y: NDArray, p: 
         return [g.cast(g.node('Expand', [g.constant(typeof fill === 'bigint' ? 'int64' : 'float32', [], [fill]), g.shapeTensor(out.shape)]), a.dtype)];
       }
       const axes = busy(p);
-      const pool = isFloat(a.dtype) && axes.length > 0 && axes.length <= 3 && axes.every((i) => p.window[i] <= LONG || out.shape[i] === 1) ? g.kernels.find(POOLS[kind], a.dtype) : null;
+      const pool = isFloat(a.dtype) && axes.length > 0 && axes.length <= 3 && !foldable(p.window, out.shape) ? g.kernels.find(POOLS[kind], a.dtype) : null;
       // Many halves are added up in float32.
       const compute = pool ?? (kind === 'sum' ? g.kernels.need('Add', isHalf(a.dtype) ? 'float32' : a.dtype) : g.kernels.find('Max', a.dtype) ?? g.kernels.need('Greater', a.dtype));
       const wide: Types = { inputs: [{ ...a, dtype: compute }], outputs: [{ ...out, dtype: compute }] };
@@ -77,8 +81,6 @@ function windows(kind: Kind, pullback: (ct: NDArray, x: NDArray, y: NDArray, p: 
   });
   return self;
 }
-/** Windows longer than this are folded by doubling, in a number of steps that is their logarithm. */
-const LONG = 64;
 
 export const windowSumP = windows('sum', (ct, x, _y, p) => {
   const axes = busy(p);
