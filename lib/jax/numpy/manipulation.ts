@@ -11,7 +11,7 @@ import { gather, gatherAlong, iota } from '../primitives/indexing.js';
 import { cumsum } from '../primitives/reduce.js';
 import { asArray, type Operand } from '../primitives/primitive.js';
 import * as shape from '../primitives/shape.js';
-import { filler } from './promotion.js';
+import { checkShape, filler } from './promotion.js';
 
 export interface OrderOptions { order?: 'C' | 'F' }
 const isColumnMajor = (where: string, options: OrderOptions | undefined): boolean => {
@@ -22,8 +22,8 @@ const isColumnMajor = (where: string, options: OrderOptions | undefined): boolea
 /** A new shape; one size may be -1. With `order: 'F'` elements are read and placed with the first axis running fastest. */
 export function reshape(x: Operand, to: Shape | number, options?: OrderOptions): NDArray {
   const y = asArray(x, 'jnp.reshape');
-  if (isColumnMajor('jnp.reshape', options)) return transpose(reshape(transpose(y), typeof to === 'number' ? to : [...to].reverse()));
-  const wanted = typeof to === 'number' ? [to] : [...to];
+  const wanted = [...checkShape('jnp.reshape', to, -1)];
+  if (isColumnMajor('jnp.reshape', options)) return transpose(reshape(transpose(y), wanted.reverse()));
   const open = wanted.indexOf(-1);
   if (open < 0) return shape.reshape(y, wanted);
   const rest = dims.size(wanted.filter((_, i) => i !== open));
@@ -74,7 +74,7 @@ export function expandDims(x: Operand, axis: number | readonly number[]): NDArra
   let at = 0;
   return shape.reshape(y, range(y.ndim + added.length).map((i) => (axes.includes(i) ? 1 : y.shape[at++])));
 }
-export const broadcastTo = (x: Operand, to: Shape | number): NDArray => shape.expandTo(asArray(x, 'jnp.broadcastTo'), typeof to === 'number' ? [to] : to);
+export const broadcastTo = (x: Operand, to: Shape | number): NDArray => shape.expandTo(asArray(x, 'jnp.broadcastTo'), checkShape('jnp.broadcastTo', to));
 
 export function tile(x: Operand, reps: number | readonly number[]): NDArray {
   let y = asArray(x, 'jnp.tile');

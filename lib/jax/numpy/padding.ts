@@ -81,12 +81,12 @@ export function pad(x: Operand, width: PadWidth, options?: PadOptions): NDArray 
   const y = asArray(x, 'jnp.pad');
   if (!MODES.includes(mode)) throw new ValueError(`jnp.pad: unknown mode '${String(mode)}'; expected ${MODES.join(', ')}.`);
   if (reflectType !== 'even' && reflectType !== 'odd') throw new ValueError(`jnp.pad: unknown reflectType '${String(reflectType)}'; expected even or odd.`);
+  if (y.ndim === 0) return y;
   const widths = pairs<number>('jnp.pad', width instanceof NDArray ? width.tolist() as PadWidth : width, y.ndim);
   if (widths.some((p) => p.some((n) => !Number.isInteger(n) || n < 0))) {
     throw new ShapeError(`jnp.pad: expected pairs of whole numbers, got ${JSON.stringify(width)}.`);
   }
   const constant = (v: Operand) => convertElementType(asArray(v, 'jnp.pad'), y.dtype);
-  if (y.ndim === 0) return y;
   if (mode === 'constant' && !globalThis.Array.isArray(constantValues)) return shape.pad(y, constant(constantValues as Operand), widths.map(([low, high]) => [low, high, 0]));
   const values = pairs<Operand>('jnp.pad: constantValues', constantValues, y.ndim);
   const ends = pairs<Operand>('jnp.pad: endValues', endValues, y.ndim);

@@ -224,9 +224,9 @@ export const padP: Primitive<{ config: readonly (readonly [number, number, numbe
       const merged = g.reshape(wide, shape.map((d, i) => (i === axis ? d * (interior + 1) : d)));
       y = g.node('Slice', [merged, g.ints([0]), g.ints([shape[axis] + (shape[axis] - 1) * interior]), g.ints([axis])]);
     });
-    const axes = range(config.length).filter((i) => config[i][0] !== 0 || config[i][1] !== 0);
-    // With its axes named the engine does not take it into a pool behind it, as padding that is no element and may not be as wide as a window.
-    if (axes.length) y = g.node('Pad', [y, g.ints([...axes.map((i) => config[i][0]), ...axes.map((i) => config[i][1])]), value, g.ints(axes)]);
+    // All axes are named, or the engine takes padding into a pool behind it, as what is no element and may not be as wide as a window;
+    // where only some are, it loses track of them under a transpose.
+    if (config.some(([low, high]) => low !== 0 || high !== 0)) y = g.node('Pad', [y, g.ints([...config.map(([low]) => low), ...config.map(([, high]) => high)]), value, g.ints(range(config.length))]);
     if (y === x) return [g.node('Identity', [given])];
     return [compute === a.dtype ? y : g.cast(y, a.dtype)];
   },

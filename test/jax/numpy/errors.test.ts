@@ -44,6 +44,8 @@ describe('what is given wrongly is named', () => {
   const key = random.PRNGKey(0);
   const refused: [string, () => unknown, RegExp][] = [
     ['eye', () => jnp.eye(-1), /^jnp\.eye: a shape is a list of whole numbers, got \[-1,-1\]/], ['tile', () => jnp.tile(m, -1), /^jnp\.tile: reps must be whole numbers from 0, got -1/],
+    ['reshape', () => m.reshape([undefined as never]), /^jnp\.reshape: a shape is a list of whole numbers, got \[undefined\]/], ['reshape, no list', () => jnp.reshape(m, null as never), /^jnp\.reshape: .* got null/],
+    ['full', () => jnp.full(['a' as never], 1), /^jnp\.full: .* got \[a\]/], ['broadcastTo', () => jnp.broadcastTo(v, [2.5]), /^jnp\.broadcastTo: .* got \[2\.5\]/],
     ['stack', () => jnp.stack([m, v]), /^jnp\.stack: expected arrays of one shape, got \[3,4\] and \[3\]/], ['zeros', () => jnp.zeros([2], { dtype: 'float31' as never }), /^jnp\.zeros: unknown dtype/],
     ['linspace', () => jnp.linspace(0, 1, {} as never), /^jnp\.linspace: num must be .* got \{\}/], ['bitwiseNot', () => lax.bitwiseNot(m), /^not: expected integers or bool, got float32/],
     ['a key', () => random.normal(3 as never, [2]), /^random\.normal: expected a key \(uint32\[2\]\), got number/], ['no key', () => random.normal(undefined as never, [2]), /^random\.normal: expected a key .* got undefined/],
