@@ -40,6 +40,24 @@ describe('lax convolutions', () => {
     expect(flat(grad((w: Array) => jnp.sum(lax.conv(jnp.ones([0, 1, 4]), w, [1], 'SAME')))(jnp.ones([1, 1, 2])))).to.deep.equal([0, 0]);
   });
 
+  onEveryEngine('gradients at the edges: inputs that no window sees, windows that see no input', () => {
+    const ways = [1, 2, 3].flatMap((n) => [1, 2].flatMap((k) => [1, 2, 3].flatMap((s) => [0, 1, 2, 3].flatMap((low) => [0, 2].map((high) => ({ n, k, s, low, high }))))));
+    for (const { n, k, s, low, high } of ways) {
+      const count = Math.floor((n + low + high - k) / s) + 1;
+      if (count < 1) continue;
+      const [x, w] = [numbers(1, [1, 1, n]), numbers(2, [1, 1, k])];
+      const [gx, gw] = grad((a: Array, b: Array) => jnp.sum(lax.convGeneralDilated(a, b, [s], [[low, high]])), { argnums: [0, 1] })(x, w) as [Array, Array];
+      const [wantX, wantW] = [new Float32Array(n), new Float32Array(k)];
+      for (let o = 0; o < count; o++) for (let j = 0; j < k; j++) {
+        const i = o * s + j - low;
+        if (i >= 0 && i < n) { wantX[i] += Number(w.data[j]); wantW[j] += Number(x.data[i]); }
+      }
+      const what = JSON.stringify({ n, k, s, low, high });
+      expectClose(gx, jnp.array(wantX).reshape([1, 1, n]), 1e-6, what);
+      expectClose(gw, jnp.array(wantW).reshape([1, 1, k]), 1e-6, what);
+    }
+  });
+
   it('the batch may be open', () => {
     const n = symbolicDim('batch');
     const f = (x: Array, w: Array) => lax.convGeneralDilated(x, w, [2, 2], 'SAME', { dimensionNumbers: NHWC });
