@@ -1,7 +1,7 @@
 /** Algebraic identities that hold bit for bit: no rounding changes, and neither do NaN and the sign of zero. */
 import { Literal, type Atom, type Equation, type Jaxpr } from '../core.js';
 import { dims } from '../dims.js';
-import { isFloat, isInteger, type DType } from '../dtypes.js';
+import { isFloat, isHalf, isInteger, type DType } from '../dtypes.js';
 import type { DotParams } from '../primitives/dot.js';
 import { rewrite, type Made, type Rule } from './rewrite.js';
 
@@ -22,9 +22,9 @@ function exact(from: DType, to: DType): boolean {
   const [a, b] = [WIDTHS[from], WIDTHS[to]];
   return a !== undefined && b !== undefined && b[0] >= a[0] && (b[1] || !a[1]);
 }
-/** Conversions through `between` that may go straight: it held the value, and what is out of `to`'s range is treated alike. */
+/** Conversions through `between` that may go straight: it held the value, and what is out of `to`'s range is treated alike, which halves are not. */
 const straight = (from: DType, between: DType, to: DType): boolean =>
-  exact(from, between) && (to === from || isFloat(to) || isFloat(from) === isFloat(between));
+  exact(from, between) && (to === from || isFloat(to) || (isFloat(from) === isFloat(between) && !isHalf(from)));
 
 /** Elementwise operations broadcast by themselves, so a broadcast operand may come as it was if another has the whole shape. */
 function unbroadcast(e: Equation, made: Made): Equation | null {

@@ -4,7 +4,7 @@ import { bind } from '../core.js';
 import { map } from '../tree.js';
 import { DTYPES, integerLimits, isFloat, isHalf, isInteger, type DType } from '../dtypes.js';
 import { TypeError } from '../../runtime/errors.js';
-import { abs, add, bitwiseAnd, div, eq, ge, lt, max, min, mul, neg, pow, select, shiftLeft, shiftRightLogical, sub } from './arithmetic.js';
+import { abs, add, bitwiseAnd, bitwiseXor, div, eq, ge, lt, max, min, mul, neg, pow, select, shiftLeft, shiftRightLogical, sub } from './arithmetic.js';
 import { composed } from './composed.js';
 import { elementwise } from './elementwise.js';
 import { primitive, type Primitive } from './primitive.js';
@@ -63,10 +63,14 @@ export function convertElementType(x: NDArray, dtype: DType, weak?: boolean): ND
   if (x.dtype === dtype && (x instanceof Scalar ? x.weakType === (weak ?? false) : weak === undefined || x.weakType === weak)) return x;
   if (x instanceof Scalar) return new Scalar(converted(x, dtype), dtype, weak ?? false);
   if (isFloat(x.dtype) && isInteger(dtype)) {
-    // The engine ends at the limits of a dtype only where 32 bits of both meet, and for uint8; JAX does so everywhere.
+    // Our kernels end at the limits of a dtype, as JAX does; the engine, which has the conversions that they lack, does not.
     if (isHalf(x.dtype)) return convertElementType(convertElementType(x, 'float32'), dtype, weak);
     const ends = NARROW[dtype];
     if (ends) return convertElementType(min(max(convertElementType(x, 'int32'), ends[0]), ends[1]), dtype, weak);
+    if (dtype === 'uint64') {
+      const upper = bitwiseXor(convertElementType(sub(x, 2 ** 63), 'int64'), new Scalar(-(2n ** 63n), 'int64', false));
+      return convertElementType(select(ge(x, 2 ** 63), upper, convertElementType(max(x, 0), 'int64')), dtype, weak);
+    }
   }
   return bind(convertP, [x], weak ? { dtype, weak } : { dtype })[0];
 }
