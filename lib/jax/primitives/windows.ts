@@ -189,13 +189,14 @@ function lowerPool(g: Graph, kind: Kind, x: string, fill: string, p: WindowParam
   const shaped = rest.length === 2 ? moved(source, order) : g.reshape(moved(source, order), [...images, ...pick(inner)]);
   const pads = odd ? axes.flatMap(() => [0, 0]) : [...axes.map((i) => p.padding[i][0]), ...axes.map((i) => p.padding[i][1])];
   const attributes = { kernel_shape: pick(p.window), strides: pick(p.strides), dilations: pick(p.windowDilation), pads };
-  let y = g.node(POOLS[kind], [shaped], kind === 'max' ? attributes : { ...attributes, count_include_pad: 1 });
-  if (rest.length !== 2) y = g.reshape(y, order.map((i) => out.shape[i]));
-  y = moved(y, order.map((_, i) => order.indexOf(i)));
-  if (kind === 'sum') return g.node('Mul', [y, g.constant(a.dtype, [], [pick(p.window).reduce((m, n) => m * n, 1)])]);
-  // Where all are -∞ the engine gives the smallest finite number.
+  const pool = (z: string): string => g.node(POOLS[kind], [z], kind === 'max' ? attributes : { ...attributes, count_include_pad: 1 });
+  const back = (y: string): string => moved(rest.length === 2 ? y : g.reshape(y, order.map((i) => out.shape[i])), order.map((_, i) => order.indexOf(i)));
+  if (kind === 'sum') return g.node('Mul', [back(pool(shaped)), g.constant(a.dtype, [], [pick(p.window).reduce((m, n) => m * n, 1)])]);
+  // Where all are -∞ the engine gives the smallest finite number, and it loses NaN.
+  const largest = pool(shaped);
   const finite = g.constant(a.dtype, [], [a.dtype === 'float64' ? -Number.MAX_VALUE : a.dtype === 'float16' ? -65504 : -3.4028234663852886e38]);
-  return g.node('Where', [g.node('LessOrEqual', [y, finite]), fill, y]);
+  const nan = g.node('Greater', [pool(g.cast(g.node('IsNaN', [shaped]), 'float32')), g.constant('float32', [], [0])]);
+  return back(g.node('Where', [nan, g.constant(a.dtype, [], [NaN]), g.node('Where', [g.node('LessOrEqual', [largest, finite]), fill, largest])]));
 }
 
 /** Axis by axis: the slices that each place of the window sees, combined. */

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { grad, lax, numpy as jnp, type Array } from '../../../lib/jax/index.js';
+import { grad, jit, lax, numpy as jnp, type Array } from '../../../lib/jax/index.js';
 import { flat, onEveryEngine, thrown } from '../helpers.js';
 
 const int = (dtype: 'int8' | 'int64' | 'uint32' | 'uint64' | 'int32', ...xs: (number | bigint)[]) => jnp.array(xs as number[], { dtype });
@@ -27,6 +27,16 @@ describe('lax windows', () => {
     expect(flat(lax.maxPool(none, [1, 1, 2], [1, 1, 2], 'VALID')).every((v) => v === -Infinity)).to.equal(true);
     expect(lax.reduceWindow(jnp.ones([0, 3]), 0, lax.add, [1, 2]).shape).to.deep.equal([0, 2]);
     expect(lax.reduceWindow(jnp.ones([2]), 0, lax.add, [3]).shape).to.deep.equal([0]);
+  });
+
+  onEveryEngine('the largest is NaN where there is one, and -∞ where nothing is', () => {
+    for (const dtype of ['float32', 'float64', 'float16', 'bfloat16'] as const) for (const lead of [[], [1], [1, 2], [2, 1, 2]]) {
+      const row = jnp.array([0, 1, NaN, 3, -Infinity, -Infinity], { dtype });
+      const x = jnp.broadcastTo(row, [...lead, 6]);
+      const at = <T>(rest: T, last: T): T[] => [...lead.map(() => rest), last];
+      const largest = (z: Array) => lax.reduceWindow(z, -Infinity, lax.max, at(1, 2), { windowStrides: at(1, 2), padding: at([0, 0], [0, 2]) });
+      expect([...jit(largest)(x).astype('float32').data].slice(0, 4), `${dtype} ${lead}`).to.deep.equal([1, NaN, -Infinity, -Infinity]);
+    }
   });
 
   onEveryEngine('means leave the padding out', () => {
