@@ -3,7 +3,7 @@
  * the values, and nothing is compiled for a handful of integers.
  */
 import { broadcastShapes, canonicalAxis, dims, isSymbolic, type Dim } from '../jax/dims.js';
-import { isFloat, type DType } from '../jax/dtypes.js';
+import { integerLimits, isFloat, type DType } from '../jax/dtypes.js';
 import { decodeAt, encode, TYPED_ARRAYS } from '../runtime/elements.js';
 import { ShapeError } from '../runtime/errors.js';
 import { checkLength, indices } from './budget.js';
@@ -27,9 +27,21 @@ function offsets(shape: readonly number[], from: readonly number[]): number[] {
   return out;
 }
 
+/** The ends of 64 bits, as numbers that lie within. */
+const ENDS: Partial<Record<DType, readonly [number, number]>> = { int64: [-(2 ** 63), 2 ** 63 - 1024], uint64: [-(2 ** 63), 2 ** 64 - 2048] };
 /** As an element of the dtype: rounded, wrapped. */
-const element = (dtype: DType, v: Dim): Dim =>
-  (isSymbolic(v) || dtype === 'int64' || dtype === 'float64' ? v : Number(decodeAt(dtype, new TYPED_ARRAYS[dtype](encode(dtype, [v])), 0)));
+function element(dtype: DType, v: Dim): Dim {
+  if (isSymbolic(v) || dtype === 'float64') return v;
+  const ends = ENDS[dtype];
+  const within = ends ? Math.max(ends[0], Math.min(ends[1], Number.isNaN(v) ? 0 : v)) : v;
+  return dtype === 'int64' ? within : Number(decodeAt(dtype, new TYPED_ARRAYS[dtype](encode(dtype, [within])), 0));
+}
+/** A float as an integer: what is out of range is its end, NaN is 0. */
+const whole = (to: DType, v: number): number => { const [low, high] = integerLimits(to).map(Number); return Math.max(low, Math.min(high, Math.trunc(v) || 0)); };
+function cast(from: DType, to: DType, v: Dim): Dim {
+  if (to === 'bool') return isSymbolic(v) ? 1 : Number(v !== 0);
+  return element(to, isSymbolic(v) || isFloat(to) || !isFloat(from) ? v : whole(to, v));
+}
 
 type Binary = (a: Dim, b: Dim, dtype: DType) => Dim;
 const plain = (f: (a: number, b: number, dtype: DType) => number): Binary => (a, b, dtype) => {
@@ -83,7 +95,7 @@ const numbers = (x: Known): number[] | null => (x.values.every((v) => typeof v =
 
 const FOLD: Readonly<Record<string, Fold>> = {
   Identity: (_c, [x]) => x,
-  Cast: (c, [x]) => { const to = c.dtype('to', x.dtype); return new Known(to, x.shape, x.values.map((v) => element(to, to === 'bool' ? (isSymbolic(v) ? 1 : Number(v !== 0)) : isFloat(to) || isSymbolic(v) ? v : Math.trunc(v)))); },
+  Cast: (c, [x]) => { const to = c.dtype('to', x.dtype); return new Known(to, x.shape, x.values.map((v) => cast(x.dtype, to, v))); },
   Concat: (c, xs) => {
     const axis = canonicalAxis(c.int('axis', 0), xs[0].shape.length, c.where);
     if (xs.some((x) => x.shape.length !== 1)) return null;

@@ -99,6 +99,18 @@ describe('what mutated models have found', () => {
     });
   });
 
+  it('what no integer holds is the end of its dtype, where a model computes it from constants', () => {
+    const floats = [Infinity, -Infinity, NaN, 300.7, -1];
+    for (const [onnx, want] of [[7, [2 ** 63, -(2 ** 63), 0, 300, -1]], [13, [2 ** 64, 0, 0, 300, 0]], [2, [255, 0, 0, 255, 0]], [3, [127, -128, 0, 127, -1]]] as const) {
+      const g = graph([node('Cast', ['w'], ['i'], { to: onnx }), node('Cast', ['i'], ['f'], { to: 1 }), node('Add', ['x', 'f'], ['y'])], [port('x')], [port('y')], [tensor('w', 'float32', [5], floats)]);
+      const m = importModel(model(g));
+      expect((m.apply(m.params, jnp.zeros([5])) as Array).tolist()).to.deep.equal(want);
+    }
+    const power = graph([node('Pow', ['w', 'w'], ['i']), node('Cast', ['i'], ['f'], { to: 1 }), node('Add', ['x', 'f'], ['y'])], [port('x')], [port('y')], [ints('w', 400)]);
+    const m = importModel(model(power));
+    expect((m.apply(m.params, jnp.zeros([1])) as Array).tolist()).to.deep.equal([2 ** 63]);
+  });
+
   it('export says what it cannot bring along', () => {
     const t = create(TensorProtoSchema, { name: 'w', dataType: 22, dims: [4n], dataLocation: 1, externalData: [{ key: 'location', value: 'w.bin' }] });
     const m = importModel(model(graph([node('Neg', ['x'], ['y'])], [port('x')], [port('y')], [t])));
