@@ -180,6 +180,7 @@ export const padP: Primitive<{ config: readonly (readonly [number, number, numbe
     return [withShape(a, a.shape.map((d, i) => {
       const [low, high, interior] = config[i];
       if (low === 0 && high === 0 && interior === 0) return d;
+      if (!config[i].every(Number.isInteger)) throw new ShapeError(`pad: expected whole numbers [low, high, interior], got [${config[i].join()}] for axis ${i}.`);
       if (interior < 0) throw new ShapeError(`pad: the padding between elements must not be negative, got ${interior} for axis ${i}.`);
       const n = low + high + d + Math.max(0, d - 1) * interior;
       if (n < 0) throw new ShapeError(`pad: axis ${i} of ${formatShape(a.shape)} would become ${n} long.`);
