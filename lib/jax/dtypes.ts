@@ -16,6 +16,12 @@ export function integerLimits(d: DType): [bigint, bigint] {
   const bits = BigInt(8 * DTYPES[d].size);
   return isUnsigned(d) ? [0n, (1n << bits) - 1n] : [-(1n << (bits - 1n)), (1n << (bits - 1n)) - 1n];
 }
+/** A float as an integer of `to`: cut, what is out of range is its end, and NaN is 0. */
+export function toInteger(x: number, to: DType): number | bigint {
+  const whole = Math.trunc(x) || 0;
+  const [least, most] = integerLimits(to);
+  return whole < least ? least : whole > most ? most : whole;
+}
 export const isHalf = (d: DType): boolean => d === 'float16' || d === 'bfloat16';
 
 const SHORT: Record<DType, string> = {

@@ -58,7 +58,7 @@ export function placeChannelsLast(jaxpr: Jaxpr): Jaxpr {
   return {
     ...placed,
     equations: placed.equations.map((e) => {
-      const own = pool(e, e.inputs[0]?.aval.shape.length - 1);
+      const own = pool(e, 'last');
       return own ? { ...e, primitive: own[0], params: own[1] } : e;
     }),
   };
@@ -86,7 +86,7 @@ function turned(jaxpr: Jaxpr, convolutions: readonly Equation[]): Jaxpr {
   const layout = new Layout(jaxpr);
   const users = usersOf(jaxpr);
   for (const e of jaxpr.equations) {
-    if (!ours.has(e)) { layout.follow(e, (first) => pool(first, 1)); continue; }
+    if (!ours.has(e)) { layout.follow(e, (first) => pool(first, 'first')); continue; }
     const [a, b] = e.inputs;
     const [out] = e.outputs;
     const rank = a.aval.shape.length;
@@ -119,11 +119,12 @@ function attributesOf({ primitive: { name }, params, inputs: [x] }: Equation, wi
 const windows = (strides: readonly number[], padding: WindowParams['padding'], dilations: readonly number[]): Params =>
   ({ strides, dilations, pads: [...padding.map(([low]) => low), ...padding.map(([, high]) => high)] });
 
-/** What pools an image that has, or will have, its channels last, if it is ours; `channels`: the axis where they are as yet. */
-function pool({ primitive: { name }, params, inputs: [x, y], outputs: [out] }: Equation, channels: number): readonly [Primitive, Params] | null {
+/** What pools an image that will have its channels last, if it is ours; `order`: where they are as yet. */
+function pool({ primitive: { name }, params, inputs: [x, y], outputs: [out] }: Equation, order: 'first' | 'last'): readonly [Primitive, Params] | null {
   if (!name.startsWith('reduce_window_')) return null;
   const { window, strides, padding, baseDilation, windowDilation } = params as WindowParams;
   const { shape, dtype } = x.aval;
+  const channels = order === 'first' ? 1 : shape.length - 1;
   const idle = [0, channels].every((i) => window[i] === 1 && strides[i] === 1 && padding[i].every((n) => n === 0));
   const result = (y ?? out).aval.shape;
   if (!idle || !isImage(x) || dtype !== 'float32' || baseDilation.some((d) => d > 1) || [shape, result].some((s) => !dims.isStatic(s) || s.includes(0))) return null;

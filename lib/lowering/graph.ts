@@ -137,6 +137,10 @@ export class Graph {
     return this.node('Reshape', [x, target], { allowzero: 1 });
   }
 
+  /** One value in a shape; a bigint for 64-bit integers. */
+  filled(dtype: DType, shape: readonly unknown[], value: number | bigint): string {
+    return this.cast(this.node('Expand', [this.constant(typeof value === 'bigint' ? 'int64' : 'float32', [], [value]), this.shapeTensor(shape)]), dtype);
+  }
   cast(x: string, to: DType): string { return this.node('Cast', [x], { to: DTYPES[to].onnx }); }
 
   /**

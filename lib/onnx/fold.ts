@@ -3,7 +3,7 @@
  * the values, and nothing is compiled for a handful of integers.
  */
 import { broadcastShapes, canonicalAxis, dims, isSymbolic, type Dim } from '../jax/dims.js';
-import { integerLimits, isFloat, type DType } from '../jax/dtypes.js';
+import { isFloat, toInteger, type DType } from '../jax/dtypes.js';
 import { decodeAt, encode, TYPED_ARRAYS } from '../runtime/elements.js';
 import { ShapeError } from '../runtime/errors.js';
 import { checkLength, indices } from './budget.js';
@@ -36,11 +36,9 @@ function element(dtype: DType, v: Dim): Dim {
   const within = ends ? Math.max(ends[0], Math.min(ends[1], Number.isNaN(v) ? 0 : v)) : v;
   return dtype === 'int64' ? within : Number(decodeAt(dtype, new TYPED_ARRAYS[dtype](encode(dtype, [within])), 0));
 }
-/** A float as an integer: what is out of range is its end, NaN is 0. */
-const whole = (to: DType, v: number): number => { const [low, high] = integerLimits(to).map(Number); return Math.max(low, Math.min(high, Math.trunc(v) || 0)); };
 function cast(from: DType, to: DType, v: Dim): Dim {
   if (to === 'bool') return isSymbolic(v) ? 1 : Number(v !== 0);
-  return element(to, isSymbolic(v) || isFloat(to) || !isFloat(from) ? v : whole(to, v));
+  return element(to, isSymbolic(v) || isFloat(to) || !isFloat(from) ? v : Number(toInteger(v, to)));
 }
 
 type Binary = (a: Dim, b: Dim, dtype: DType) => Dim;

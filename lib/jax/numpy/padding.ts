@@ -42,6 +42,7 @@ function pairs<T>(where: string, given: Pairs<T>, rank: number): [T, T][] {
   };
   if (!globalThis.Array.isArray(given)) return globalThis.Array.from({ length: rank }, () => [given as T, given as T]);
   const list = given as readonly unknown[];
+  if (rank === 0 && list.length === 0) return [];
   if (!list.some((p) => globalThis.Array.isArray(p))) { const p = pair(list); return globalThis.Array.from({ length: rank }, () => p); }
   if (list.length !== 1 && list.length !== rank) throw new ShapeError(`${where}: ${list.length} pairs were given for an array of rank ${rank}.`);
   return globalThis.Array.from({ length: rank }, (_, i) => pair(list[list.length === 1 ? 0 : i] as unknown[]));
@@ -81,12 +82,12 @@ export function pad(x: Operand, width: PadWidth, options?: PadOptions): NDArray 
   const y = asArray(x, 'jnp.pad');
   if (!MODES.includes(mode)) throw new ValueError(`jnp.pad: unknown mode '${String(mode)}'; expected ${MODES.join(', ')}.`);
   if (reflectType !== 'even' && reflectType !== 'odd') throw new ValueError(`jnp.pad: unknown reflectType '${String(reflectType)}'; expected even or odd.`);
-  if (y.ndim === 0) return y;
   const widths = pairs<number>('jnp.pad', width instanceof NDArray ? width.tolist() as PadWidth : width, y.ndim);
   if (widths.some((p) => p.some((n) => !Number.isInteger(n) || n < 0))) {
     throw new ShapeError(`jnp.pad: expected pairs of whole numbers, got ${JSON.stringify(width)}.`);
   }
   const constant = (v: Operand) => convertElementType(asArray(v, 'jnp.pad'), y.dtype);
+  if (y.ndim === 0) return y;
   if (mode === 'constant' && !globalThis.Array.isArray(constantValues)) return shape.pad(y, constant(constantValues as Operand), widths.map(([low, high]) => [low, high, 0]));
   const values = pairs<Operand>('jnp.pad: constantValues', constantValues, y.ndim);
   const ends = pairs<Operand>('jnp.pad: endValues', endValues, y.ndim);

@@ -2,7 +2,7 @@
 import { ShapeError, ValueError } from '../../runtime/errors.js';
 import { checkOptions } from '../../runtime/options.js';
 import { NDArray, Scalar } from '../array.js';
-import { SymbolicDim, type Shape } from '../dims.js';
+import { SymbolicDim, formatShape, type Shape } from '../dims.js';
 import { DTYPES, checkDType, isFloat, isInteger, isUnsigned, promote, toInexact, type DType } from '../dtypes.js';
 import * as lax from '../primitives/arithmetic.js';
 import { convertElementType } from '../primitives/convert.js';
@@ -54,7 +54,7 @@ export const filler = (x: NDArray, value: number | undefined): Scalar => {
 export function checkShape(where: string, shape: unknown, least = 0): Shape {
   const list = typeof shape === 'number' ? [shape] : shape;
   if (!globalThis.Array.isArray(list) || list.some((d) => !(d instanceof SymbolicDim || (Number.isInteger(d) && d >= least)))) {
-    throw new ShapeError(`${where}: a shape is a list of whole numbers, got ${globalThis.Array.isArray(list) ? `[${list.map(String)}]` : String(shape)}.`);
+    throw new ShapeError(`${where}: a shape is a list of whole numbers, got ${globalThis.Array.isArray(list) ? formatShape(list) : JSON.stringify(shape)}.`);
   }
   return list as Shape;
 }

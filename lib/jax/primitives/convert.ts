@@ -2,7 +2,7 @@
 import { NDArray, Scalar, aval, isArray, type Aval } from '../array.js';
 import { bind } from '../core.js';
 import { map } from '../tree.js';
-import { DTYPES, integerLimits, isFloat, isHalf, isInteger, type DType } from '../dtypes.js';
+import { DTYPES, isFloat, isHalf, isInteger, toInteger, type DType } from '../dtypes.js';
 import { TypeError } from '../../runtime/errors.js';
 import { abs, add, bitwiseAnd, bitwiseXor, div, eq, ge, lt, max, min, mul, neg, pow, select, shiftLeft, shiftRightLogical, sub } from './arithmetic.js';
 import { composed } from './composed.js';
@@ -80,10 +80,7 @@ function converted({ value, dtype: from }: Scalar, to: DType): number | bigint |
   if (to === 'bool') return Number(value) !== 0;
   if (isFloat(to)) return Number(value);
   if (typeof value === 'bigint') return value;
-  const whole = Math.trunc(Number(value)) || 0;
-  if (!isFloat(from)) return whole;
-  const [least, most] = integerLimits(to);
-  return whole < least ? least : whole > most ? most : whole;
+  return isFloat(from) ? toInteger(Number(value), to) : Math.trunc(Number(value)) || 0;
 }
 
 /** The 16 bits of half floats as int32, from those of float32, which holds every half. */

@@ -179,7 +179,7 @@ export const convP: Primitive<ConvParams> = primitive({
   lower: (g, [x, w], p, types) => {
     const { inputs: [a, b], outputs: [out] } = types;
     if ([...a.shape, ...b.shape, ...out.shape].some((d) => dims.equal(d, 0))) {
-      return [zeros(g, out)];
+      return [g.filled(out.dtype, out.shape, 0)];
     }
     const own = p.strides.length >= 1 && p.strides.length <= 3 && g.kernels.find('ConvTranspose', out.dtype) ? g.kernels.find('Conv', out.dtype) : null;
     const compute = own ?? g.kernels.need('MatMul', out.dtype);
@@ -187,8 +187,6 @@ export const convP: Primitive<ConvParams> = primitive({
     return [g.within(compute, out.dtype, [x, w], (image, kernel) => (own ? lowerConv : lowerAsProduct)(g, image, kernel, p, widened))];
   },
 });
-
-const zeros = (g: Graph, { dtype, shape }: Aval): string => g.cast(g.node('Expand', [g.constant('float32', [], [0]), g.shapeTensor(shape)]), dtype);
 
 /** The kernel of the other kind: channels in and out exchanged inside each group, and space reversed. */
 function turned(g: Graph, w: string, shape: Shape, groups: number): string {
@@ -218,7 +216,7 @@ function lowerConv(g: Graph, x: string, w: string, p: ConvParams, { inputs: [a, 
     const cut = padding.map((pair, i) => pair.map((n) => Math.max(0, reach[i] - n)));
     // Where more is asked for than the transpose reaches, there are zeros.
     const beyond = padding.map((pair, i) => pair.map((n) => Math.max(0, n - reach[i])) as [number, number]);
-    if (out.shape.slice(2).some((d, i) => typeof d === 'number' && d <= beyond[i][0] + beyond[i][1])) return zeros(g, out);
+    if (out.shape.slice(2).some((d, i) => typeof d === 'number' && d <= beyond[i][0] + beyond[i][1])) return g.filled(out.dtype, out.shape, 0);
     const attributes = { strides: lhsDilation, dilations: rhsDilation, group: groups, pads: [...cut.map(([l]) => l), ...cut.map(([, h]) => h)] };
     const y = g.node('ConvTranspose', [x, mirrored ? w : turned(g, w, b.shape, groups)], attributes);
     return lowerPad(g, y, out, beyond, lhsDilation.map(() => 1));

@@ -67,8 +67,7 @@ function windows(kind: Kind, pullback: (ct: NDArray, x: NDArray, y: NDArray, p: 
     lower: (g, [x], p, types) => {
       const { inputs: [a], outputs: [out] } = types;
       if ([...a.shape, ...out.shape].some((d) => dims.equal(d, 0))) {
-        const fill = identity(kind, a.dtype);
-        return [g.cast(g.node('Expand', [g.constant(typeof fill === 'bigint' ? 'int64' : 'float32', [], [fill]), g.shapeTensor(out.shape)]), a.dtype)];
+        return [g.filled(a.dtype, out.shape, identity(kind, a.dtype))];
       }
       const axes = busy(p);
       const pool = isFloat(a.dtype) && axes.length > 0 && axes.length <= 3 && !foldable(p.window, out.shape) ? g.kernels.find(POOLS[kind], a.dtype) : null;
